@@ -1,0 +1,180 @@
+/* Files read whole and files written atomically; see file.h. */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *path_with_suffix(const char *prefix, const char *suffix)
+{
+    size_t a = strlen(prefix), b = strlen(suffix);
+    char *path = malloc(a + b + 1);
+    if (!path)
+        return NULL;
+    memcpy(path, prefix, a);
+    memcpy(path + a, suffix, b + 1);
+    return path;
+}
+
+char *path_join(const char *dir, const char *name)
+{
+    size_t length = strlen(dir);
+    int slash = length > 0 && dir[length - 1] != '/';
+    char *path = malloc(length + (size_t)slash + strlen(name) + 1);
+    if (!path)
+        return NULL;
+    memcpy(path, dir, length);
+    if (slash)
+        path[length] = '/';
+    strcpy(path + length + slash, name);
+    return path;
+}
+
+static void release(struct atomic_file *f)
+{
+    free(f->path);
+    free(f->temp);
+    memset(f, 0, sizeof(*f));
+}
+
+int atomic_open(struct atomic_file *f, const char *path, struct err *e)
+{
+    memset(f, 0, sizeof(*f));
+    struct stat status;
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        return err_set(e, "cannot write '%s': it is a directory", path);
+    f->path = strdup(path);
+    f->temp = path_with_suffix(path, ".XXXXXX");
+    if (!f->path || !f->temp) {
+        release(f);
+        return err_memory(e);
+    }
+    int fd = mkstemp(f->temp);
+    if (fd < 0) {
+        err_set(e, "cannot write '%s': %s", path, strerror(errno));
+        release(f);
+        return -1;
+    }
+    /* mkstemp makes files private; a result is as readable as any file the user writes. */
+    mode_t mask = umask(0);
+    umask(mask);
+    fchmod(fd, 0666 & ~mask);
+    f->stream = fdopen(fd, "wb");
+    if (!f->stream) {
+        close(fd);
+        atomic_abandon(f);
+        return err_memory(e);
+    }
+    return 0;
+}
+
+/* The rename lasts only once the directory is on disk. A file system that cannot sync one is no error. */
+static void sync_directory(const char *path)
+{
+    char *dir = strdup(path);
+    if (!dir)
+        return;
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        slash[slash == dir] = '\0';
+    int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(dir);
+}
+
+int atomic_commit(struct atomic_file *f, struct err *e)
+{
+    int failed = ferror(f->stream) || fflush(f->stream) || fsync(fileno(f->stream));
+    int reason = errno;
+    if (fclose(f->stream) && !failed) {
+        failed = 1;
+        reason = errno;
+    }
+    f->stream = NULL;
+    if (!failed && rename(f->temp, f->path)) {
+        failed = 1;
+        reason = errno;
+    }
+    if (failed) {
+        err_set(e, "cannot write '%s': %s", f->path, strerror(reason));
+        atomic_abandon(f);
+        return -1;
+    }
+    sync_directory(f->path);
+    release(f);
+    return 0;
+}
+
+void atomic_abandon(struct atomic_file *f)
+{
+    if (f->stream)
+        fclose(f->stream);
+    f->stream = NULL;
+    if (f->temp)
+        unlink(f->temp);
+    release(f);
+}
+
+int file_write(const char *path, const void *bytes, size_t count, struct err *e)
+{
+    struct atomic_file f;
+    if (atomic_open(&f, path, e))
+        return -1;
+    fwrite(bytes, 1, count, f.stream);
+    return atomic_commit(&f, e);
+}
+
+int file_read(const char *path, size_t limit, char **bytes, size_t *count, struct err *e)
+{
+    int result = -1;
+    char *buffer = NULL;
+    FILE *stream = fopen(path, "rb");
+    if (!stream)
+        return err_set(e, "cannot open '%s': %s", path, strerror(errno));
+    struct stat status;
+    if (fstat(fileno(stream), &status)) {
+        err_set(e, "cannot read '%s': %s", path, strerror(errno));
+        goto out;
+    }
+    if (S_ISDIR(status.st_mode)) {
+        err_set(e, "cannot read '%s': it is a directory", path);
+        goto out;
+    }
+    /* A pipe has no size: grow as it comes. */
+    size_t capacity = S_ISREG(status.st_mode) ? (size_t)status.st_size + 1 : 65536, used = 0;
+    for (;;) {
+        if (used > limit || (S_ISREG(status.st_mode) && (size_t)status.st_size > limit)) {
+            err_set(e, "cannot read '%s': larger than the limit of %zu bytes", path, limit);
+            goto out;
+        }
+        char *grown = realloc(buffer, capacity + 1);
+        if (!grown) {
+            err_memory(e);
+            goto out;
+        }
+        buffer = grown;
+        used += fread(buffer + used, 1, capacity - used, stream);
+        if (used < capacity)
+            break;
+        capacity *= 2;
+    }
+    if (ferror(stream)) {
+        err_set(e, "cannot read '%s': %s", path, strerror(errno));
+        goto out;
+    }
+    buffer[used] = '\0';
+    *bytes = buffer;
+    *count = used;
+    buffer = NULL;
+    result = 0;
+out:
+    free(buffer);
+    fclose(stream);
+    return result;
+}

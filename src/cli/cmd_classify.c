@@ -1,0 +1,215 @@
+/* fercli classify: options and usage; the work is in classify_pictures.c and evaluate.c. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/classify_pictures.h"
+#include "cli/cli.h"
+#include "cli/evaluate.h"
+
+enum engine { ENGINE_NATIVE, ENGINE_DARKNET };
+
+struct classify_options {
+    struct picture_options pictures;
+    struct evaluation_options evaluation;
+    const char *model; /* PREFIX, NULL for the default */
+    bool detect, no_detect, tta;
+    double reject_below;
+    int engine; /* enum engine */
+};
+
+static const struct classify_options DEFAULTS = {.pictures = PICTURE_DEFAULTS,
+                                                 .evaluation = {.min_accuracy = -1}};
+
+static const char *const ENGINES[] = {"native", "darknet", NULL};
+
+static const struct option_spec MODEL_OPTIONS[] = {
+    OPTION_TEXT("model", 'm', struct classify_options, model, "PREFIX",
+                "use PREFIX.cfg, PREFIX.weights and PREFIX.names (default: FERCLI_MODEL, else the "
+                "general model that comes with the program)"),
+    OPTION_FLAG("tta", 0, struct classify_options, tta,
+                "average with the mirrored face: a little surer, takes twice as long"),
+    OPTION_REAL("reject-below", 0, struct classify_options, reject_below, 0, 1, "P",
+                "print the label uncertain when the highest probability is below P"),
+    OPTION_CHOICE("engine", 0, struct classify_options, engine, "ENGINE", ENGINES,
+                  "what runs the network: native (the default); darknet, darknet's own library, is not "
+                  "built into this version"),
+    OPTION_END};
+
+static const struct option_spec MODE_OPTIONS[] = {
+    OPTION_FLAG("detect", 0, struct classify_options, detect,
+                "look for faces in every picture, small ones too"),
+    OPTION_FLAG("no-detect", 0, struct classify_options, no_detect,
+                "take every picture whole, as one face (the default for pictures of exactly the "
+                "network's size)"),
+    OPTION_END};
+
+static const struct option_spec EVALUATION_OPTIONS[] = {
+    OPTION_TEXT("fer-csv", 0, struct classify_options, evaluation.fer_csv, "FILE",
+                "evaluate on FER-2013's CSV file, plain or gzip; needs --split"),
+    OPTION_TEXT("split", 0, struct classify_options, evaluation.split, "SPLIT",
+                "which rows: Training, PublicTest or PrivateTest, or several joined by commas"),
+    OPTION_TEXT("labelled", 0, struct classify_options, evaluation.labelled, "DIR",
+                "evaluate on a folder that has a sub-folder of pictures for each class"),
+    OPTION_REAL("min-accuracy", 0, struct classify_options, evaluation.min_accuracy, 0, 1, "F",
+                "exit with status 4 when the accuracy is below F, a fraction such as 0.65"),
+    OPTION_END};
+
+/* ---- usage
+ * -------------------------------------------------------------------------------------------- */
+
+static bool is_evaluation(const struct classify_options *o)
+{
+    return o->evaluation.fer_csv || o->evaluation.labelled;
+}
+
+/* The option that has no place in an evaluation, NULL when there is none. */
+static const char *misplaced_option(const struct classify_options *o)
+{
+    if (o->pictures.inputs.files_from)
+        return "--files-from";
+    if (o->pictures.inputs.nul)
+        return "--null";
+    if (o->pictures.faces.crops)
+        return "--crops";
+    if (o->pictures.faces.annotate)
+        return "--annotate";
+    if (o->reject_below > 0)
+        return "--reject-below";
+    return NULL;
+}
+
+static int check_evaluation(const struct classify_options *o, int operand_count, char **operands,
+                            struct err *e)
+{
+    const struct evaluation_options *v = &o->evaluation;
+    const char *kind = v->fer_csv ? "--fer-csv" : "--labelled";
+    const char *misplaced = misplaced_option(o);
+    if (v->fer_csv && v->labelled)
+        return err_set(e, "--fer-csv and --labelled exclude each other");
+    if (operand_count > 0)
+        return err_set(e, "%s names the pictures: no INPUT such as '%s' goes with it", kind,
+                       operands[0]);
+    if (misplaced)
+        return err_set(e, "%s does not go with %s", misplaced, kind);
+    if (v->fer_csv && o->detect)
+        return err_set(e, "--detect does not go with --fer-csv: its pictures are faces already");
+    if (v->fer_csv && !v->split)
+        return err_set(e, "--fer-csv needs --split: Training, PublicTest or PrivateTest");
+    if (v->labelled && v->split)
+        return err_set(e, "--split is about --fer-csv, not --labelled");
+    return v->split && splits_parse(v->split, e) == 0 ? -1 : 0;
+}
+
+static int check(const struct classify_options *o, int operand_count, char **operands,
+                 struct err *e)
+{
+    if (o->detect && o->no_detect)
+        return err_set(e, "--detect and --no-detect exclude each other");
+    if (o->engine == ENGINE_DARKNET)
+        return err_set(e, "--engine darknet is not built into this version; use --engine native");
+    if (is_evaluation(o))
+        return check_evaluation(o, operand_count, operands, e);
+    if (o->evaluation.split)
+        return err_set(e, "--split needs --fer-csv");
+    if (o->evaluation.min_accuracy >= 0)
+        return err_set(e, "--min-accuracy needs --fer-csv or --labelled");
+    return inputs_check(&o->pictures.inputs, operand_count, operands, e);
+}
+
+/* ---- run
+ * ---------------------------------------------------------------------------------------------- */
+
+static enum face_mode face_mode(const struct classify_options *o)
+{
+    if (o->detect)
+        return FACE_DETECT;
+    return o->no_detect ? FACE_WHOLE : FACE_AUTO;
+}
+
+static int classify_inputs(const struct classify_options *o, const struct model *model,
+                           int operand_count, char **operands)
+{
+    const struct classification job = {.options = &o->pictures,
+                                       .model = model,
+                                       .mode = face_mode(o),
+                                       .tta = o->tta,
+                                       .reject_below = o->reject_below};
+    struct inputs in;
+    struct err e;
+    if (faces_prepare(&o->pictures, &e) ||
+        inputs_collect(&in, &o->pictures.common, &o->pictures.inputs, operand_count, operands,
+                       &e)) {
+        complain("%s", e.text);
+        return STATUS_PARTIAL;
+    }
+    int status = classify_pictures(&job, &in);
+    inputs_release(&in);
+    return status;
+}
+
+static int evaluate_model(const struct classify_options *o, const struct model *model)
+{
+    const struct evaluation job = {.common = &o->pictures.common,
+                                   .options = &o->evaluation,
+                                   .model = model,
+                                   .detector = &o->pictures.faces.detector,
+                                   .mode = face_mode(o),
+                                   .tta = o->tta};
+    return evaluate(&job);
+}
+
+static int run(const void *options, int operand_count, char **operands)
+{
+    const struct classify_options *o = options;
+    struct model model = {0};
+    struct err e;
+    if (check(o, operand_count, operands, &e)) {
+        complain("classify: %s (see 'fercli classify --help')", e.text);
+        return STATUS_USAGE;
+    }
+    interruption_catch();
+    nn_set_threads(o->pictures.common.threads);
+    if (load_model(&model, o->model, &o->pictures.common, &e)) {
+        complain("%s", e.text);
+        return STATUS_UNUSABLE;
+    }
+    int status = is_evaluation(o) ? evaluate_model(o, &model)
+                                  : classify_inputs(o, &model, operand_count, operands);
+    model_close(&model);
+    return status;
+}
+
+const struct command CMD_CLASSIFY = {
+    .name = "classify",
+    .summary = "tell the expression of the faces in pictures, or evaluate a model",
+    .operands = "INPUT...",
+    .description =
+        "Prints the expression of every face in every picture: its box in pixels of the upright "
+        "picture, the label, and the probability of each class. A picture without a face has a row "
+        "too. A picture of exactly the network's size (48x48) is a face already and is not "
+        "searched.\n"
+        "\n"
+        "INPUT is a PNG or JPEG picture, a folder (with all folders in it; files with another "
+        "extension are passed over), or '-' for a list of paths on standard input.\n"
+        "\n"
+        "With --fer-csv or --labelled in place of INPUT it prints how often the model is right: "
+        "accuracy with its 95 % interval, balanced accuracy, macro F1, figures for each class, the "
+        "confusion matrix and the calibration error. In a labelled folder the largest face of each "
+        "picture counts, or the whole picture when faces are found in under half of them.\n"
+        "\n"
+        "  fercli classify photo.jpg\n"
+        "  fercli classify --format jsonl -o faces.jsonl photos\n"
+        "  fercli classify --fer-csv fer2013.csv --split PublicTest\n"
+        "  fercli classify --labelled test-pictures --min-accuracy 0.6\n",
+    .groups = {{"Input", INPUT_OPTIONS},
+               {"Model", MODEL_OPTIONS},
+               {"Photographs or faces", MODE_OPTIONS},
+               {"Finding faces", DETECTOR_OPTIONS},
+               {"Pictures made", CROP_OPTIONS},
+               {"Evaluation", EVALUATION_OPTIONS},
+               {"Common options", COMMON_OPTIONS}},
+    .options_size = sizeof(struct classify_options),
+    .defaults = &DEFAULTS,
+    .run = run,
+};

@@ -1,0 +1,63 @@
+/* What detect and classify share: the options of pictures and faces, crops and annotated pictures.
+ */
+#ifndef FERCLI_CLI_FACES_COMMON_H
+#define FERCLI_CLI_FACES_COMMON_H
+
+#include "cli/inputs.h"
+#include "cli/opt.h"
+#include "fer.h"
+
+struct face_options {
+    struct detector_options detector;
+    const char *crops;    /* folder, NULL for none */
+    const char *annotate; /* folder, NULL for none */
+    int crop_size;        /* pixels, 0: the command's default */
+    double margin;        /* of the crops written, below 0: the command's default */
+};
+
+/* A command's options struct begins with this, so that the tables below hold for it. */
+struct picture_options {
+    struct common_options common;
+    struct input_options inputs;
+    struct face_options faces;
+};
+
+/* DETECTOR_DEFAULTS is no constant expression, so its numbers stand here again; a test compares
+ * them. */
+#define PICTURE_DEFAULTS                                                                           \
+    {                                                                                              \
+        .common = COMMON_DEFAULTS,                                                                 \
+        .faces = {.detector = {.scale_factor = 1.1, .min_neighbors = 4, .min_size = 24},           \
+                  .margin = -1},                                                                   \
+    }
+
+extern const struct option_spec INPUT_OPTIONS[];    /* -0, --files-from */
+extern const struct option_spec DETECTOR_OPTIONS[]; /* --cascade ... --largest */
+extern const struct option_spec CROP_OPTIONS[];     /* --crops ... --annotate */
+
+/* How crops are written. */
+struct crop_form {
+    int size;      /* pixels */
+    double margin; /* of face_crop */
+};
+
+/* Notes options that do nothing without another; makes the folders of --crops and --annotate. */
+int faces_prepare(const struct picture_options *options, struct err *e);
+
+/* One grey PNG a face into --crops, named after the picture and the face's number. Nothing without
+ * --crops. */
+int faces_write_crops(const struct face_options *o, const struct crop_form *form, const char *path,
+                      const struct image *grey, const struct face *faces, size_t count,
+                      struct err *e);
+
+/* The picture with boxes and texts into --annotate. Nothing without --annotate. */
+int faces_write_annotated(const struct face_options *o, const char *path, const struct face *faces,
+                          const char *const *texts, size_t count, struct err *e);
+
+/* A file name for what is made of the picture `path`: its path with `+` for `/`, `up` for a leading
+ * `..`, and `suffix`. A name that would not lead back to one path (control characters, a `+` of its
+ * own, a leading dot, too long) ends in `%` and the path's hash. Different paths have different
+ * names. In new memory, NULL without. */
+char *faces_file_name(const char *path, const char *suffix);
+
+#endif

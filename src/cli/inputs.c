@@ -1,0 +1,167 @@
+/* The pictures a command works on; see inputs.h. */
+#include "cli/inputs.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/cli.h"
+
+int inputs_check(const struct input_options *o, int operand_count, char *const *operands,
+                 struct err *e)
+{
+    int lists = o->files_from && strcmp(o->files_from, "-") == 0;
+    for (int i = 0; i < operand_count; i++)
+        lists += strcmp(operands[i], "-") == 0;
+    if (lists > 1)
+        return err_set(e, "standard input ('-') is named more than once");
+    if (operand_count == 0 && !o->files_from)
+        return err_set(e, "no INPUT: name pictures, folders, or '-' for a list on standard input");
+    if (o->nul && !lists && !o->files_from)
+        return err_set(e, "option '--null' (-0) is about a list: give '-' or --files-from too");
+    return 0;
+}
+
+/* Takes both strings over in every case; `problem` may be NULL. */
+static int append(struct inputs *in, char *path, char *problem, struct err *e)
+{
+    if (path && in->count == in->capacity) {
+        size_t capacity = in->capacity ? in->capacity * 2 : 64;
+        struct input *grown = capacity > SIZE_MAX / sizeof(*grown)
+                                  ? NULL
+                                  : realloc(in->input, capacity * sizeof(*grown));
+        if (grown) {
+            in->input = grown;
+            in->capacity = capacity;
+        }
+    }
+    if (!path || in->count == in->capacity) {
+        free(path);
+        free(problem);
+        return err_memory(e);
+    }
+    in->input[in->count++] = (struct input){path, problem};
+    return 0;
+}
+
+static int append_problem(struct inputs *in, const char *path, const char *problem, struct err *e)
+{
+    char *text = strdup(problem);
+    return text ? append(in, strdup(path), text, e) : err_memory(e);
+}
+
+static int add_folder(struct inputs *in, const struct common_options *common, const char *folder,
+                      struct err *e)
+{
+    struct path_list files = {0}, passed_over = {0};
+    struct err reason;
+    int result = 0;
+    if (path_list_walk(&files, folder, &passed_over, &reason)) {
+        result = append_problem(in, folder, reason.text, e);
+    } else if (files.count == 0) {
+        err_set(&reason, "no picture in the folder '%s' (names of pictures end in .png or .jpg)",
+                folder);
+        result = append_problem(in, folder, reason.text, e);
+    }
+    for (size_t i = 0; i < passed_over.count; i++)
+        detail(common, "passed over '%s': its name is not a picture's", passed_over.path[i]);
+    for (size_t i = 0; i < files.count && result == 0; i++) {
+        result = append(in, files.path[i], NULL, e);
+        files.path[i] = NULL;
+    }
+    path_list_release(&files);
+    path_list_release(&passed_over);
+    return result;
+}
+
+static int add_path(struct inputs *in, const struct common_options *common, const char *path,
+                    struct err *e)
+{
+    struct stat status;
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        return add_folder(in, common, path, e);
+    return append(in, strdup(path), NULL, e);
+}
+
+/* One path of a list, as getdelim gave it. */
+static int add_entry(struct inputs *in, const struct common_options *common, char *entry,
+                     size_t length, char separator, struct err *e)
+{
+    if (length > 0 && entry[length - 1] == separator)
+        entry[--length] = '\0';
+    if (length == 0)
+        return 0;
+    if (strlen(entry) < length)
+        return append_problem(in, entry, "the list of paths has NUL bytes in it: add -0", e);
+    return add_path(in, common, entry, e);
+}
+
+static int add_list(struct inputs *in, const struct common_options *common, const char *path,
+                    bool nul, struct err *e)
+{
+    bool standard = strcmp(path, "-") == 0;
+    struct err reason;
+    FILE *stream = standard ? stdin : fopen(path, "rb");
+    if (!stream) {
+        err_set(&reason, "cannot open the list '%s': %s", path, strerror(errno));
+        return append_problem(in, path, reason.text, e);
+    }
+    char separator = nul ? '\0' : '\n';
+    char *entry = NULL;
+    size_t capacity = 0;
+    ssize_t length;
+    int result = 0;
+    while (result == 0 && !interrupted &&
+           (length = getdelim(&entry, &capacity, separator, stream)) >= 0)
+        result = add_entry(in, common, entry, (size_t)length, separator, e);
+    if (result == 0 && !interrupted && ferror(stream)) {
+        err_set(&reason, "cannot read the list '%s': %s", path, strerror(errno));
+        result = append_problem(in, path, reason.text, e);
+    }
+    free(entry);
+    if (!standard)
+        fclose(stream);
+    return result;
+}
+
+int inputs_collect(struct inputs *in, const struct common_options *common,
+                   const struct input_options *o, int operand_count, char *const *operands,
+                   struct err *e)
+{
+    *in = (struct inputs){0};
+    int result = 0;
+    for (int i = 0; i < operand_count && result == 0; i++)
+        result = strcmp(operands[i], "-") == 0 ? add_list(in, common, "-", o->nul, e)
+                                               : add_path(in, common, operands[i], e);
+    if (result == 0 && o->files_from)
+        result = add_list(in, common, o->files_from, o->nul, e);
+    if (result == 0 && in->count == 0 && !interrupted)
+        note(common, "the list of paths is empty");
+    if (result)
+        inputs_release(in);
+    return result;
+}
+
+int inputs_width(const struct inputs *in)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < in->count; i++) {
+        size_t length = strlen(in->input[i].path);
+        longest = length > longest ? length : longest;
+    }
+    /* A few very long paths must not push everything off the screen. */
+    return longest < 60 ? (int)longest : 60;
+}
+
+void inputs_release(struct inputs *in)
+{
+    for (size_t i = 0; i < in->count; i++) {
+        free(in->input[i].path);
+        free(in->input[i].problem);
+    }
+    free(in->input);
+    *in = (struct inputs){0};
+}

@@ -1,0 +1,41 @@
+/* The pictures a command works on: INPUT operands, folders, and lists of paths. */
+#ifndef FERCLI_CLI_INPUTS_H
+#define FERCLI_CLI_INPUTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cli/opt.h"
+#include "err.h"
+
+struct input_options {
+    bool nul;               /* lists are separated by NUL, not by newlines */
+    const char *files_from; /* a list in a file, NULL for none */
+};
+
+struct input {
+    char *path;    /* as given, joined with the path below it; owned */
+    char *problem; /* why it cannot be read, NULL when nothing is known against it; owned */
+};
+
+struct inputs {
+    size_t count, capacity;
+    struct input *input; /* in the order of the operands, then of --files-from; owned */
+};
+
+/* Checks that the operands and options make sense together. Returns 0, or -1 with what is wrong. */
+int inputs_check(const struct input_options *o, int operand_count, char *const *operands,
+                 struct err *e);
+
+/* Collects the pictures. What cannot be found, walked or read becomes an input with a problem, so
+ * that every operand has at least one entry. Returns 0, or -1 when memory ran out. */
+int inputs_collect(struct inputs *in, const struct common_options *common,
+                   const struct input_options *o, int operand_count, char *const *operands,
+                   struct err *e);
+
+/* The longest path, in bytes: for the width of a table's column. */
+int inputs_width(const struct inputs *in);
+
+void inputs_release(struct inputs *in);
+
+#endif

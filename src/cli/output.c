@@ -1,0 +1,92 @@
+/* Where results go; see output.h. */
+#include "cli/output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool is_special(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+static int open_file(struct output *o, struct err *e)
+{
+    if (is_special(o->path)) {
+        o->stream = fopen(o->path, "wb");
+        return o->stream ? 0 : err_set(e, "cannot write '%s': %s", o->path, strerror(errno));
+    }
+    char *target = realpath(o->path, NULL);
+    int result = atomic_open(&o->file, target ? target : o->path, e);
+    free(target);
+    o->stream = o->file.stream;
+    return result;
+}
+
+int output_open(struct output *o, const char *path, struct err *e)
+{
+    *o = (struct output){.path = path};
+    if (path)
+        return open_file(o, e);
+    /* A large buffer of our own, flushed by us alone: then a failure shows in output_flush, where
+     * errno is known. */
+    static char buffer[1 << 16];
+    setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+    o->stream = stdout;
+    return 0;
+}
+
+bool output_is_terminal(const struct output *o)
+{
+    return isatty(fileno(o->stream));
+}
+
+static int failure(struct output *o, int reason, struct err *e)
+{
+    if (reason == EPIPE) {
+        o->closed = true;
+        return -1;
+    }
+    if (o->path)
+        return err_set(e, "cannot write '%s': %s", o->path, strerror(reason));
+    return err_set(e, "cannot write to standard output: %s", strerror(reason));
+}
+
+int output_flush(struct output *o, struct err *e)
+{
+    if (o->closed)
+        return -1;
+    errno = 0;
+    if (fflush(o->stream) == 0 && !ferror(o->stream))
+        return 0;
+    return failure(o, errno ? errno : EIO, e);
+}
+
+int output_commit(struct output *o, struct err *e)
+{
+    int result = output_flush(o, e);
+    if (result == 0 && o->file.stream) {
+        result = atomic_commit(&o->file, e);
+    } else if (result == 0 && o->stream != stdout) {
+        /* Some file systems report a full disk only here. */
+        if (fclose(o->stream))
+            result = failure(o, errno, e);
+        o->stream = NULL;
+    }
+    bool closed = o->closed;
+    output_abandon(o);
+    o->closed = closed;
+    return closed ? 0 : result;
+}
+
+void output_abandon(struct output *o)
+{
+    if (o->file.stream)
+        atomic_abandon(&o->file);
+    else if (o->stream && o->stream != stdout)
+        fclose(o->stream);
+    o->stream = NULL;
+}

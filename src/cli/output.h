@@ -1,0 +1,38 @@
+/* Where results go: standard output, or the file of `-o`, which appears whole or not at all.
+ *
+ * A reader that goes away (`| head`) is no error: output_flush fails with `closed` set, the command
+ * stops, and output_commit succeeds. main() ignores SIGPIPE for that. */
+#ifndef FERCLI_CLI_OUTPUT_H
+#define FERCLI_CLI_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/file.h"
+#include "err.h"
+
+struct output {
+    FILE *stream;            /* write here */
+    struct atomic_file file; /* holds the stream of a regular file */
+    const char *path;        /* for messages, NULL for standard output; borrowed */
+    bool closed;             /* the reader went away */
+};
+
+/* `path` NULL is standard output. A device or a pipe is written directly, a symbolic link's target
+ * is replaced, not the link. Returns 0, or -1 with the reason. */
+int output_open(struct output *o, const char *path, struct err *e);
+
+bool output_is_terminal(const struct output *o);
+
+/* Hands what was written so far to the system. Returns 0, or -1: `closed`, or a failure with the
+ * reason. */
+int output_flush(struct output *o, struct err *e);
+
+/* Flushes and ends; releases `o` in every case. Returns 0 (also when `closed`), or -1 with the
+ * reason. */
+int output_commit(struct output *o, struct err *e);
+
+/* Drops a file that is not complete; legal after a commit. */
+void output_abandon(struct output *o);
+
+#endif

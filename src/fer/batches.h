@@ -1,0 +1,38 @@
+/* The batches of a training run: which pictures, in which order, changed how. All of it follows
+ * from the seed, the epoch and the update, so that a run can go on from any update without a saved
+ * generator. */
+#ifndef FERCLI_FER_BATCHES_H
+#define FERCLI_FER_BATCHES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "fer.h"
+
+struct batches {
+    const struct dataset *data;              /* borrowed */
+    const struct augmentation *augmentation; /* borrowed */
+    uint64_t seed;
+    int size; /* pictures a batch */
+    int classes;
+    long count;      /* batches an epoch: full ones only, at least one */
+    uint32_t *order; /* (data->count) rows in this epoch's order; owned */
+    uint64_t key;    /* this epoch's part of the augmentation keys */
+};
+
+/* Fills the derived fields from data, augmentation, seed, size and classes. Returns 0 or -1. */
+int batches_init(struct batches *b, struct err *e);
+
+/* Shuffles for epoch `epoch`. */
+void batches_shuffle(struct batches *b, int epoch);
+
+/* Writes batch `step` of the epoch: `input` (size, height, width), `target` (size, classes) with
+ * one-hot rows and `label` (size). Reads nothing that changes within an epoch, so it may run while
+ * the engine computes. */
+void batches_fill(const struct batches *b, long step, float *input, float *target,
+                  unsigned char *label);
+
+void batches_release(struct batches *b);
+
+#endif

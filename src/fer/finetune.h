@@ -1,0 +1,166 @@
+/* The parts of personal tuning; what it does is in fer.h.
+ *
+ *     pictures -> features (the frozen layers' outputs, computed once) -> split -> heads, one a
+ * fold and one on all pictures -> measures -> the triple
+ */
+#ifndef FERCLI_FER_FINETUNE_H
+#define FERCLI_FER_FINETUNE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "fer.h"
+
+/* Sequences of random numbers; each use of the seed has its own. */
+enum finetune_stream {
+    STREAM_REPLAY = 0x54756e01, /* which general pictures are learnt beside the user's */
+    STREAM_MIRROR,              /* and which of them mirrored */
+    STREAM_SPLIT,
+    STREAM_USER,    /* the order of the user's pictures, by head and epoch */
+    STREAM_GENERAL, /* the order of the general pictures, by head and pass */
+    STREAM_VARIANT, /* mirrored or not, by head and update */
+    STREAM_DROPOUT
+};
+
+/* The caller's callbacks, with how far the run is. */
+struct finetune_reporter {
+    const struct finetune_options *options; /* borrowed */
+    const char *what;
+    size_t done, total;
+};
+
+/* Adds `count` to what is done and tells the caller; true when it asks to stop. */
+bool finetune_step(struct finetune_reporter *r, size_t count, double loss);
+
+/* Formats a line for the caller's on_note. */
+void finetune_note(const struct finetune_options *o, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- features ---- */
+
+/* Which pictures a pool holds of each row. */
+enum pool_form {
+    POOL_PLAIN,
+    POOL_BOTH,  /* variant 0 plain, variant 1 mirrored */
+    POOL_EITHER /* one, plain or mirrored by chance */
+};
+
+/* Pictures as the head sees them. */
+struct pool {
+    size_t count;         /* rows: pictures of the data set */
+    size_t variants;      /* of each row */
+    size_t width;         /* floats of a feature */
+    float *feature;       /* (count, variants, width); owned */
+    float *prior;         /* (count, variants, classes), the old head's probabilities; owned */
+    unsigned char *label; /* (count); owned */
+};
+
+/* Runs the frozen layers. */
+struct extractor {
+    struct nn_predictor *body, *head; /* of the model as it was opened; owned */
+    size_t values;                    /* floats of a picture */
+    size_t width;                     /* floats of a feature */
+    size_t classes;
+    float *input; /* a batch of pictures; owned */
+    uint64_t seed;
+    struct finetune_reporter *report; /* borrowed */
+};
+
+/* The caller fills seed and report, this the rest. Returns 0 or -1. */
+int extractor_init(struct extractor *x, const struct nn_net *net, int frozen, struct err *e);
+void extractor_release(struct extractor *x);
+
+/* The rows `row[0..count-1]` of a data set as a pool; `pool` is left zeroed unless FINETUNE_DONE.
+ */
+enum finetune_result extractor_run(struct extractor *x, const struct dataset *data,
+                                   const uint32_t *row, size_t count, enum pool_form form,
+                                   struct pool *pool, struct err *e);
+void pool_release(struct pool *p);
+
+/* ---- which pictures are held out ---- */
+
+struct split_options {
+    double holdout; /* when folds is 0 */
+    int folds;
+    int classes;
+    uint64_t seed;
+};
+
+struct split_plan {
+    int folds;       /* heads that the estimate trains, 0 without one */
+    int *fold;       /* (data->count), the fold that holds the picture out, -1 for none; owned */
+    size_t held;     /* pictures that are held out by some fold */
+    size_t pieces;   /* groups of near-identical pictures that had to be cut */
+    size_t *classes; /* (classes), pictures held out of each class; owned */
+};
+
+int split_plan_init(struct split_plan *plan, const struct dataset *data,
+                    const struct split_options *options, struct err *e);
+void split_plan_release(struct split_plan *plan);
+
+/* Numbers groups of near-identical pictures among `row[0..count-1]`: group[i] is the lowest i of
+ * its group. Pictures are near-identical when their correlation at 24 x 24 pixels is above 0.9; a
+ * group is what such pairs connect. Returns 0 or -1. */
+int near_identical_groups(const struct dataset *data, const uint32_t *row, size_t count,
+                          size_t *group, struct err *e);
+
+/* ---- heads ---- */
+
+/* What all heads of a run are trained on. All borrowed. */
+struct head_lessons {
+    const struct pool *user;   /* POOL_BOTH */
+    const struct pool *replay; /* NULL without general data */
+    int epochs;
+    uint64_t seed;
+    struct finetune_reporter *report;
+};
+
+/* Trains heads of one model, one after another, each from the old head. */
+struct head {
+    struct nn_net *net;             /* working copy; owned */
+    struct nn_predictor *predictor; /* layers frozen.. of `net`; owned */
+    float *old, *tuned, *blended;   /* (values); owned */
+    float *input;                   /* a batch of features; owned */
+    size_t values, frozen_values;   /* floats of the net, of the layers below `frozen` */
+    int frozen;
+    size_t classes;
+};
+
+/* `path` is the cfg's, for messages. */
+int head_init(struct head *h, const struct nn_net *net, int frozen, const char *path,
+              struct err *e);
+void head_release(struct head *h);
+
+/* Updates that head_train makes for `count` of the user's pictures. */
+size_t head_updates(const struct head_lessons *lessons, size_t count);
+
+/* Trains a head on the user's rows `row[0..count-1]` (and all of the replay). `number` tells the
+ * heads of a run apart. Leaves the net with it, blend 1. */
+enum finetune_result head_train(struct head *h, const struct head_lessons *lessons,
+                                const uint32_t *row, size_t count, uint64_t number, struct err *e);
+
+/* Makes the net's head old + blend x (tuned - old). */
+void head_blend(struct head *h, double blend);
+
+/* Probabilities (count, classes) of rows `row[0..count-1]` of a pool, variant 0; all rows when
+ * `row` is NULL. */
+void head_predict(struct head *h, const struct pool *p, const uint32_t *row, size_t count,
+                  float *probabilities);
+
+/* ---- files ---- */
+
+/* Can PREFIX's three files be written? Leaves nothing behind. Returns 0, or -1 with the first that
+ * cannot. */
+int tuned_check_outputs(const char *prefix, struct err *e);
+
+/* Writes the model as it is now as the triple PREFIX; see finetune() for the order and for the
+ * comparison of the first `frozen_values` floats, and the header before them, with m->prefix's
+ * weights. */
+enum finetune_result tuned_write(const struct model *m, size_t frozen_values, const char *prefix,
+                                 struct err *e);
+
+/* Compares header and frozen floats of two weights files. Returns 0, or -1 with what differs. */
+int tuned_compare(const char *old_path, const char *new_path, size_t frozen_values, struct err *e);
+
+#endif

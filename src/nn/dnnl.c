@@ -1,0 +1,294 @@
+/* oneDNN 2 behind engine.h; the only file that knows it. (oneDNN 3 creates primitive descriptors in one step: a move
+ * stays in here.) Convolutions: Intel's JIT kernels for whatever the CPU has, on blocked layouts. */
+#include "nn/engine.h"
+
+#include <omp.h>
+#include <oneapi/dnnl/dnnl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MAX_ARGS 4
+
+/* One CPU engine and stream for the process, made at the first use. */
+static dnnl_engine_t cpu_engine;
+static dnnl_stream_t cpu_stream;
+static pthread_once_t cpu_once = PTHREAD_ONCE_INIT;
+
+static void make_cpu(void)
+{
+    if (dnnl_engine_create(&cpu_engine, dnnl_cpu, 0) == dnnl_success &&
+        dnnl_stream_create(&cpu_stream, cpu_engine, dnnl_stream_default_flags) != dnnl_success)
+        cpu_stream = NULL;
+}
+
+enum isa engine_isa(void)
+{
+#ifdef __x86_64__
+    unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
+    if ((isa & (unsigned)dnnl_cpu_isa_avx512_core) == (unsigned)dnnl_cpu_isa_avx512_core)
+        return ISA_AVX512;
+    if ((isa & (unsigned)dnnl_cpu_isa_avx2) == (unsigned)dnnl_cpu_isa_avx2)
+        return ISA_AVX2;
+#endif
+    return ISA_PLAIN;
+}
+
+const char *nn_engine_name(void)
+{
+    static char name[64];
+    static const char *const sets[] = {[ISA_PLAIN] = "plain", [ISA_AVX2] = "AVX2", [ISA_AVX512] = "AVX-512"};
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(name, sizeof(name), "oneDNN %d.%d.%d, %s", v->major, v->minor, v->patch, sets[engine_isa()]);
+    return name;
+}
+
+void nn_set_threads(int threads)
+{
+    omp_set_num_threads(threads > 0 ? threads : omp_get_num_procs());
+}
+
+int nn_threads(void)
+{
+    return omp_get_max_threads();
+}
+
+void gemm_run(const struct gemm *g)
+{
+    dnnl_dim_t lda = g->transpose_a ? g->m : g->k, ldb = g->transpose_b ? g->k : g->n;
+    dnnl_sgemm(g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N', g->m, g->n, g->k, 1, g->a, lda, g->b, ldb,
+               g->beta, g->c, g->n);
+}
+
+/* A primitive with memory objects whose data is set at each run. */
+struct pass {
+    dnnl_primitive_t primitive;
+    dnnl_exec_arg_t arg[MAX_ARGS];
+    int args;
+};
+
+static void pass_release(struct pass *p)
+{
+    if (p->primitive)
+        dnnl_primitive_destroy(p->primitive);
+    for (int i = 0; i < p->args; i++)
+        dnnl_memory_destroy(p->arg[i].memory);
+}
+
+static int pass_add(struct pass *p, int role, const dnnl_memory_desc_t *md)
+{
+    dnnl_memory_t memory;
+    if (dnnl_memory_create(&memory, md, cpu_engine, DNNL_MEMORY_NONE) != dnnl_success)
+        return -1;
+    p->arg[p->args++] = (dnnl_exec_arg_t){role, memory};
+    return 0;
+}
+
+/* The data pointers come in the order of pass_add; oneDNN's interface takes them without const. */
+static void pass_run(struct pass *p, const void *const *data)
+{
+    for (int i = 0; i < p->args; i++)
+        dnnl_memory_set_data_handle(p->arg[i].memory, (void *)(uintptr_t)data[i]);
+    dnnl_primitive_execute(p->primitive, cpu_stream, p->args, p->arg);
+    dnnl_stream_wait(cpu_stream);
+}
+
+static int reorder_make(struct pass *p, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to)
+{
+    dnnl_primitive_desc_t pd;
+    if (dnnl_reorder_primitive_desc_create(&pd, from, cpu_engine, to, cpu_engine, NULL) != dnnl_success)
+        return -1;
+    int failed = dnnl_primitive_create(&p->primitive, pd) != dnnl_success;
+    dnnl_primitive_desc_destroy(pd);
+    return failed || pass_add(p, DNNL_ARG_FROM, from) || pass_add(p, DNNL_ARG_TO, to) ? -1 : 0;
+}
+
+struct conv {
+    struct conv_shape shape;
+    struct pass forward, data, weights;           /* the three passes; unused ones are empty */
+    struct pass to_forward, to_data, from_weights; /* between the file's layout of weights and the passes' */
+    float *forward_weights, *data_weights, *weights_gradient; /* in the passes' layouts; owned */
+};
+
+/* What all three passes share. */
+struct conv_descs {
+    dnnl_memory_desc_t x, y, plain_weights, any_weights, bias, none;
+    dnnl_dims_t strides, before, after;
+};
+
+static int tensor_desc(dnnl_memory_desc_t *md, int batch, struct nn_shape s, int block)
+{
+    dnnl_dims_t dims = {batch, s.channels, s.height, s.width};
+    dnnl_format_tag_t tag = block == 16 ? dnnl_nChw16c : block == 8 ? dnnl_nChw8c : dnnl_nchw;
+    return dnnl_memory_desc_init_by_tag(md, 4, dims, dnnl_f32, tag) == dnnl_success ? 0 : -1;
+}
+
+static int describe(struct conv_descs *d, const struct conv_shape *s)
+{
+    int g = s->groups;
+    dnnl_dims_t grouped = {g, s->out.channels / g, s->in.channels / g, s->size, s->size};
+    dnnl_dims_t bias = {s->out.channels};
+    const dnnl_dim_t *dims = g > 1 ? grouped : grouped + 1;
+    int ndims = g > 1 ? 5 : 4;
+    if (tensor_desc(&d->x, s->batch, s->in, s->in_block) || tensor_desc(&d->y, s->batch, s->out, s->out_block))
+        return -1;
+    dnnl_memory_desc_init_by_tag(&d->plain_weights, ndims, dims, dnnl_f32, g > 1 ? dnnl_goihw : dnnl_oihw);
+    dnnl_memory_desc_init_by_tag(&d->any_weights, ndims, dims, dnnl_f32, dnnl_format_tag_any);
+    dnnl_memory_desc_init_by_tag(&d->bias, 1, bias, dnnl_f32, dnnl_a);
+    int in[2] = {s->in.height, s->in.width}, out[2] = {s->out.height, s->out.width};
+    for (int i = 0; i < 2; i++) {
+        d->strides[i] = s->stride;
+        d->before[i] = s->pad;
+        /* darknet rounds the output down; what the last window leaves over is negative padding to oneDNN */
+        d->after[i] = (out[i] - 1) * s->stride + s->size - in[i] - s->pad;
+    }
+    return 0;
+}
+
+static float *weights_memory(const dnnl_memory_desc_t *md)
+{
+    return floats_new(dnnl_memory_desc_get_size(md) / sizeof(float));
+}
+
+static int make_forward(struct conv *c, const struct conv_descs *d, dnnl_primitive_desc_t *pd)
+{
+    const struct conv_shape *s = &c->shape;
+    dnnl_convolution_desc_t desc;
+    dnnl_prop_kind_t kind = s->training ? dnnl_forward_training : dnnl_forward_inference;
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_post_ops_t post = NULL;
+    int result = -1;
+    if (dnnl_convolution_forward_desc_init(&desc, kind, dnnl_convolution_direct, &d->x, &d->any_weights,
+                                           s->bias ? &d->bias : NULL, &d->y, d->strides, d->before,
+                                           d->after) != dnnl_success ||
+        dnnl_primitive_attr_create(&attr) != dnnl_success || dnnl_post_ops_create(&post) != dnnl_success)
+        goto out;
+    if (s->clip && (dnnl_post_ops_append_eltwise(post, 1, dnnl_eltwise_relu, s->slope, 0) != dnnl_success ||
+                    dnnl_primitive_attr_set_post_ops(attr, post) != dnnl_success))
+        goto out;
+    if (dnnl_primitive_desc_create(pd, &desc, attr, cpu_engine, NULL) != dnnl_success)
+        goto out;
+    const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(*pd, dnnl_query_weights_md, 0);
+    c->forward_weights = weights_memory(weights);
+    if (!c->forward_weights || dnnl_primitive_create(&c->forward.primitive, *pd) != dnnl_success ||
+        pass_add(&c->forward, DNNL_ARG_SRC, &d->x) || pass_add(&c->forward, DNNL_ARG_WEIGHTS, weights) ||
+        pass_add(&c->forward, DNNL_ARG_DST, &d->y) ||
+        (s->bias && pass_add(&c->forward, DNNL_ARG_BIAS, &d->bias)) ||
+        reorder_make(&c->to_forward, &d->plain_weights, weights))
+        goto out;
+    result = 0;
+out:
+    if (attr)
+        dnnl_primitive_attr_destroy(attr);
+    if (post)
+        dnnl_post_ops_destroy(post);
+    return result;
+}
+
+static int make_backward_data(struct conv *c, const struct conv_descs *d, const_dnnl_primitive_desc_t hint)
+{
+    dnnl_convolution_desc_t desc;
+    dnnl_primitive_desc_t pd;
+    if (dnnl_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct, &d->x, &d->any_weights, &d->y,
+                                                 d->strides, d->before, d->after) != dnnl_success ||
+        dnnl_primitive_desc_create(&pd, &desc, NULL, cpu_engine, hint) != dnnl_success)
+        return -1;
+    const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+    c->data_weights = weights_memory(weights);
+    int failed = !c->data_weights || dnnl_primitive_create(&c->data.primitive, pd) != dnnl_success ||
+                 pass_add(&c->data, DNNL_ARG_DIFF_DST, &d->y) || pass_add(&c->data, DNNL_ARG_WEIGHTS, weights) ||
+                 pass_add(&c->data, DNNL_ARG_DIFF_SRC, &d->x) || reorder_make(&c->to_data, &d->plain_weights, weights);
+    dnnl_primitive_desc_destroy(pd);
+    return failed ? -1 : 0;
+}
+
+static int make_backward_weights(struct conv *c, const struct conv_descs *d, const_dnnl_primitive_desc_t hint)
+{
+    dnnl_convolution_desc_t desc;
+    dnnl_primitive_desc_t pd;
+    if (dnnl_convolution_backward_weights_desc_init(&desc, dnnl_convolution_direct, &d->x, &d->any_weights, NULL,
+                                                    &d->y, d->strides, d->before, d->after) != dnnl_success ||
+        dnnl_primitive_desc_create(&pd, &desc, NULL, cpu_engine, hint) != dnnl_success)
+        return -1;
+    const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
+    c->weights_gradient = weights_memory(weights);
+    int failed = !c->weights_gradient || dnnl_primitive_create(&c->weights.primitive, pd) != dnnl_success ||
+                 pass_add(&c->weights, DNNL_ARG_SRC, &d->x) || pass_add(&c->weights, DNNL_ARG_DIFF_DST, &d->y) ||
+                 pass_add(&c->weights, DNNL_ARG_DIFF_WEIGHTS, weights) ||
+                 reorder_make(&c->from_weights, weights, &d->plain_weights);
+    dnnl_primitive_desc_destroy(pd);
+    return failed ? -1 : 0;
+}
+
+static void destroy(void *kernel)
+{
+    struct conv *c = kernel;
+    struct pass *all[] = {&c->forward, &c->data, &c->weights, &c->to_forward, &c->to_data, &c->from_weights};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        pass_release(all[i]);
+    free(c->forward_weights);
+    free(c->data_weights);
+    free(c->weights_gradient);
+    free(c);
+}
+
+static void *create(const struct conv_shape *s, struct err *e)
+{
+    pthread_once(&cpu_once, make_cpu);
+    struct conv *c = calloc(1, sizeof(*c));
+    if (!c || !cpu_stream) {
+        free(c);
+        return c ? err_null(e, "oneDNN cannot use this CPU") : err_memory_null(e);
+    }
+    c->shape = *s;
+    struct conv_descs d = {0};
+    dnnl_primitive_desc_t hint = NULL;
+    int failed = describe(&d, s) || make_forward(c, &d, &hint) ||
+                 (s->input_gradient && make_backward_data(c, &d, hint)) ||
+                 (s->training && make_backward_weights(c, &d, hint));
+    if (hint)
+        dnnl_primitive_desc_destroy(hint);
+    if (!failed)
+        return c;
+    destroy(c);
+    return err_null(e, "oneDNN has no convolution of %dx%d, stride %d, %d to %d channels in %d groups on %dx%d",
+                    s->size, s->size, s->stride, s->in.channels, s->out.channels, s->groups, s->in.width,
+                    s->in.height);
+}
+
+static void set_weights(void *kernel, const float *weights)
+{
+    struct conv *c = kernel;
+    pass_run(&c->to_forward, (const void *[]){weights, c->forward_weights});
+    if (c->data_weights)
+        pass_run(&c->to_data, (const void *[]){weights, c->data_weights});
+}
+
+static void forward(void *kernel, const float *x, const float *bias, float *y)
+{
+    struct conv *c = kernel;
+    pass_run(&c->forward, (const void *[]){x, c->forward_weights, y, bias});
+}
+
+static void backward_data(void *kernel, const float *dy, float *dx)
+{
+    struct conv *c = kernel;
+    pass_run(&c->data, (const void *[]){dy, c->data_weights, dx});
+}
+
+static void backward_weights(void *kernel, const float *x, const float *dy, float *dw)
+{
+    struct conv *c = kernel;
+    pass_run(&c->weights, (const void *[]){x, dy, c->weights_gradient});
+    pass_run(&c->from_weights, (const void *[]){c->weights_gradient, dw});
+}
+
+const struct conv_kernels CONV_DNNL = {
+    .name = "oneDNN",
+    .create = create,
+    .set_weights = set_weights,
+    .forward = forward,
+    .backward_data = backward_data,
+    .backward_weights = backward_weights,
+    .destroy = destroy,
+};

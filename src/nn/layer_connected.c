@@ -1,0 +1,194 @@
+/* [connected]: output, activation, batch_normalize. Reads its input flattened in the order channel, row, column. */
+#include "nn/layer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "nn/activation.h"
+#include "nn/batchnorm.h"
+#include "nn/engine.h"
+#include "nn/plan.h"
+#include "nn/simd.h"
+
+struct connected {
+    struct layer layer;
+    bool batch_normalize;
+    enum activation activation;
+};
+
+struct connected_op {
+    struct op op;
+    float *flat;           /* (batch, inputs) when the input is blocked; owned */
+    float *flat_gradient;  /* the same for its gradient; owned */
+    struct tensor raw;     /* training with batch norm: before it; value owned */
+    struct batchnorm norm; /* with batch norm */
+};
+
+static int parse(struct layer *base, struct layer_parser *p)
+{
+    struct connected *l = (struct connected *)base;
+    int outputs, normalize;
+    if (cfg_int(p->cfg, p->section, "output", 1, 1, 1 << 20, &outputs, p->e) ||
+        cfg_int(p->cfg, p->section, "batch_normalize", 0, 0, 1, &normalize, p->e) ||
+        activation_parse(p, "logistic", &l->activation))
+        return -1;
+    l->batch_normalize = normalize;
+    size_t n = (size_t)outputs, inputs = shape_values(base->in);
+    base->out = (struct nn_shape){outputs, 1, 1};
+    layer_add_param(base, PARAM_BIAS, n);
+    layer_add_param(base, PARAM_WEIGHT, n * inputs);
+    base->param[1].rows = n;
+    if (l->batch_normalize) {
+        layer_add_param(base, PARAM_SCALE, n);
+        layer_add_param(base, PARAM_MEAN, n);
+        layer_add_param(base, PARAM_VARIANCE, n);
+    }
+    base->flops = 2.0 * (double)n * (double)inputs;
+    return 0;
+}
+
+static int plan(struct op *op, struct err *e)
+{
+    struct connected_op *c = (struct connected_op *)op;
+    const struct connected *l = (const struct connected *)op->layer;
+    bool training = plan_trains(op->plan, op->layer);
+    if (op->in.block > 1) {
+        c->flat = floats_new(tensor_values(&op->in));
+        c->flat_gradient = training ? floats_new(tensor_values(&op->in)) : NULL;
+        if (!c->flat || (training && !c->flat_gradient))
+            return err_memory(e);
+    }
+    if (!l->batch_normalize)
+        return 0;
+    c->raw = op->out;
+    c->raw.value = training ? floats_new(tensor_values(&op->out)) : NULL;
+    return training && !c->raw.value ? err_memory(e) : batchnorm_init(&c->norm, &op->out, e);
+}
+
+static void release(struct op *op)
+{
+    struct connected_op *c = (struct connected_op *)op;
+    free(c->flat);
+    free(c->flat_gradient);
+    free(c->raw.value);
+    batchnorm_release(&c->norm);
+}
+
+static struct batchnorm_params norm_params(const struct op *op)
+{
+    struct plan *p = op->plan;
+    const struct layer *l = op->layer;
+    return (struct batchnorm_params){plan_param(p, l, PARAM_SCALE), plan_param(p, l, PARAM_BIAS),
+                                     plan_param(p, l, PARAM_MEAN), plan_param(p, l, PARAM_VARIANCE)};
+}
+
+/* The input as (batch, inputs) rows. */
+static const float *rows_in(struct connected_op *c)
+{
+    if (!c->flat)
+        return c->op.in.value;
+    tensor_to_plain(&c->op.in, c->flat);
+    return c->flat;
+}
+
+/* y = x W^T + b, one picture's sum in one order whatever the batch: predictions must not depend on company. */
+static void multiply_by_rows(const struct op *op, const float *x, const float *bias, float *y)
+{
+    const float *weights = plan_param(op->plan, op->layer, PARAM_WEIGHT);
+    int outputs = op->layer->out.channels;
+    size_t inputs = shape_values(op->layer->in);
+#pragma omp parallel for
+    for (int o = 0; o < outputs; o++)
+        simd()->dot_rows(weights + (size_t)o * inputs, x, (size_t)op->out.batch, inputs, bias ? bias[o] : 0, y + o,
+                         (size_t)outputs);
+}
+
+static void multiply_batch(const struct op *op, const float *x, const float *bias, float *y)
+{
+    int outputs = op->layer->out.channels, inputs = (int)shape_values(op->layer->in);
+    for (int n = 0; n < op->out.batch; n++)
+        if (bias)
+            memcpy(y + (size_t)n * (size_t)outputs, bias, (size_t)outputs * sizeof(float));
+    gemm_run(&(struct gemm){.transpose_b = true,
+                            .m = op->out.batch,
+                            .n = outputs,
+                            .k = inputs,
+                            .a = x,
+                            .b = plan_param(op->plan, op->layer, PARAM_WEIGHT),
+                            .beta = bias ? 1 : 0,
+                            .c = y});
+}
+
+static void forward(struct op *op)
+{
+    struct connected_op *c = (struct connected_op *)op;
+    const struct connected *l = (const struct connected *)op->layer;
+    bool training = plan_trains(op->plan, op->layer);
+    float *y = c->raw.value ? c->raw.value : op->out.value;
+    const float *bias = l->batch_normalize ? NULL : plan_param(op->plan, op->layer, PARAM_BIAS);
+    (training ? multiply_batch : multiply_by_rows)(op, rows_in(c), bias, y);
+    if (l->batch_normalize) {
+        struct batchnorm_params params = norm_params(op);
+        if (training)
+            batchnorm_train(&c->norm, &params, &c->raw, &op->out, false);
+        else
+            batchnorm_infer(&c->norm, &params, &op->out, &op->out);
+    }
+    activation_forward_tensor(l->activation, &op->out);
+}
+
+static void bias_backward(const struct tensor *dy, float *gradient)
+{
+    for (int n = 0; n < dy->batch; n++)
+        simd()->add(gradient, dy->value + (size_t)n * (size_t)dy->shape.channels, (size_t)dy->shape.channels);
+}
+
+static void backward(struct op *op)
+{
+    struct connected_op *c = (struct connected_op *)op;
+    const struct connected *l = (const struct connected *)op->layer;
+    struct plan *p = op->plan;
+    struct tensor *dy = plan_gradient(p, op->layer->index);
+    activation_backward_tensor(l->activation, &op->out, dy);
+    if (l->batch_normalize) {
+        struct batchnorm_params params = norm_params(op);
+        struct batchnorm_gradients gradients = {plan_param_gradient(p, op->layer, PARAM_SCALE),
+                                                plan_param_gradient(p, op->layer, PARAM_BIAS)};
+        batchnorm_backward(&c->norm, &params, &gradients, &c->raw, dy);
+    } else {
+        bias_backward(dy, plan_param_gradient(p, op->layer, PARAM_BIAS));
+    }
+    int outputs = op->layer->out.channels, inputs = (int)shape_values(op->layer->in);
+    gemm_run(&(struct gemm){.transpose_a = true,
+                            .m = outputs,
+                            .n = inputs,
+                            .k = op->out.batch,
+                            .a = dy->value,
+                            .b = c->flat ? c->flat : op->in.value,
+                            .beta = 1,
+                            .c = plan_param_gradient(p, op->layer, PARAM_WEIGHT)});
+    int source = op->layer->source[0];
+    struct tensor dx = plan_source_gradient(p, source);
+    if (!dx.value)
+        return;
+    gemm_run(&(struct gemm){.m = op->out.batch,
+                            .n = inputs,
+                            .k = outputs,
+                            .a = dy->value,
+                            .b = plan_param(p, op->layer, PARAM_WEIGHT),
+                            .c = c->flat ? c->flat_gradient : dx.value});
+    if (c->flat)
+        tensor_from_plain(&dx, c->flat_gradient);
+    plan_gradient_done(p, source, &dx);
+}
+
+const struct layer_kind LAYER_CONNECTED = {
+    .names = {"connected", "conn"},
+    .layer_size = sizeof(struct connected),
+    .parse = parse,
+    .op_size = sizeof(struct connected_op),
+    .plan = plan,
+    .forward = forward,
+    .backward = backward,
+    .release = release,
+};

@@ -1,0 +1,241 @@
+/* [convolutional]: filters, size, stride, pad (size/2) or padding, groups, batch_normalize, activation. */
+#include "nn/layer.h"
+
+#include <stdlib.h>
+
+#include "nn/activation.h"
+#include "nn/batchnorm.h"
+#include "nn/engine.h"
+#include "nn/plan.h"
+#include "nn/simd.h"
+
+struct convolutional {
+    struct layer layer;
+    int size, stride, pad, groups;
+    bool batch_normalize;
+    enum activation activation;
+};
+
+struct convolutional_op {
+    struct op op;
+    void *kernel;             /* of CONV_DNNL; owned */
+    struct tensor raw;        /* training with batch norm: before it; value owned */
+    struct batchnorm norm;    /* training with batch norm */
+    float *weights, *bias;    /* inference: batch norm folded in; owned */
+    float *weight_gradient;   /* training: before it is added; owned */
+    float *bias_part;         /* training without batch norm: (batch * channels) bias sums by slice; owned */
+    enum activation pending;  /* what the kernel leaves to do */
+};
+
+static int parse(struct layer *base, struct layer_parser *p)
+{
+    struct convolutional *l = (struct convolutional *)base;
+    int filters, pad, padding, normalize;
+    if (layer_refuse_key(p, "binary") || layer_refuse_key(p, "xnor") || layer_refuse_key(p, "flipped") ||
+        layer_refuse_key(p, "antialiasing") ||
+        cfg_int(p->cfg, p->section, "filters", 1, 1, 65536, &filters, p->e) ||
+        cfg_int(p->cfg, p->section, "size", 1, 1, 1024, &l->size, p->e) ||
+        cfg_int(p->cfg, p->section, "stride", 1, 1, 1024, &l->stride, p->e) ||
+        cfg_int(p->cfg, p->section, "pad", 0, 0, 1, &pad, p->e) ||
+        cfg_int(p->cfg, p->section, "padding", 0, 0, 1024, &padding, p->e) ||
+        cfg_int(p->cfg, p->section, "groups", 1, 1, 65536, &l->groups, p->e) ||
+        cfg_int(p->cfg, p->section, "batch_normalize", 0, 0, 1, &normalize, p->e) ||
+        activation_parse(p, "logistic", &l->activation))
+        return -1;
+    l->pad = pad ? l->size / 2 : padding;
+    l->batch_normalize = normalize;
+    struct nn_shape in = base->in;
+    if (in.channels % l->groups || filters % l->groups)
+        return err_set(p->e, "%s:%d: groups=%d does not divide both %d channels and %d filters", p->cfg->path,
+                       cfg_line(p->section, "groups"), l->groups, in.channels, filters);
+    int spare_h = in.height + 2 * l->pad - l->size, spare_w = in.width + 2 * l->pad - l->size;
+    if (spare_h < 0 || spare_w < 0)
+        return err_set(p->e, "%s:%d: a kernel of %dx%d does not fit an input of %dx%d with padding %d", p->cfg->path,
+                       base->line, l->size, l->size, in.width, in.height, l->pad);
+    base->out = (struct nn_shape){filters, spare_h / l->stride + 1, spare_w / l->stride + 1};
+    size_t n = (size_t)filters, fan_in = (size_t)(in.channels / l->groups) * (size_t)l->size * (size_t)l->size;
+    layer_add_param(base, PARAM_BIAS, n);
+    if (l->batch_normalize) {
+        layer_add_param(base, PARAM_SCALE, n);
+        layer_add_param(base, PARAM_MEAN, n);
+        layer_add_param(base, PARAM_VARIANCE, n);
+    }
+    layer_add_param(base, PARAM_WEIGHT, n * fan_in);
+    base->flops = 2.0 * (double)fan_in * (double)shape_values(base->out);
+    return 0;
+}
+
+static bool fuses(enum activation act)
+{
+    return act == ACT_RELU || act == ACT_LEAKY;
+}
+
+/* Buffers that only training, or only inference, needs. */
+static int plan_buffers(struct convolutional_op *c, bool training, struct err *e)
+{
+    const struct convolutional *l = (const struct convolutional *)c->op.layer;
+    size_t weights = layer_param(&l->layer, PARAM_WEIGHT)->count, channels = (size_t)l->layer.out.channels;
+    if (!training) {
+        c->weights = floats_new(weights);
+        c->bias = floats_new(2 * channels); /* and the folded scales behind */
+        return c->weights && c->bias ? 0 : err_memory(e);
+    }
+    c->weight_gradient = floats_new(weights);
+    if (!c->weight_gradient)
+        return err_memory(e);
+    if (!l->batch_normalize) {
+        c->bias_part = floats_new((size_t)c->op.out.batch * channels);
+        return c->bias_part ? 0 : err_memory(e);
+    }
+    c->raw = c->op.out;
+    c->raw.value = floats_new(tensor_values(&c->raw));
+    return c->raw.value ? batchnorm_init(&c->norm, &c->raw, e) : err_memory(e);
+}
+
+static int plan(struct op *op, struct err *e)
+{
+    struct convolutional_op *c = (struct convolutional_op *)op;
+    const struct convolutional *l = (const struct convolutional *)op->layer;
+    bool training = plan_trains(op->plan, op->layer), normalize = training && l->batch_normalize;
+    bool fused = fuses(l->activation) && !normalize;
+    struct conv_shape shape = {.batch = op->out.batch,
+                               .in = op->layer->in,
+                               .out = op->layer->out,
+                               .in_block = op->in.block,
+                               .out_block = op->out.block,
+                               .size = l->size,
+                               .stride = l->stride,
+                               .pad = l->pad,
+                               .groups = l->groups,
+                               .bias = !normalize,
+                               .clip = fused,
+                               .slope = l->activation == ACT_LEAKY ? .1f : 0,
+                               .training = training,
+                               .input_gradient = training && op->layer->source[0] >= op->plan->learn};
+    c->pending = fused || normalize ? ACT_LINEAR : l->activation;
+    c->kernel = CONV_DNNL.create(&shape, e);
+    return c->kernel ? plan_buffers(c, training, e) : -1;
+}
+
+static void release(struct op *op)
+{
+    struct convolutional_op *c = (struct convolutional_op *)op;
+    if (c->kernel)
+        CONV_DNNL.destroy(c->kernel);
+    free(c->raw.value);
+    batchnorm_release(&c->norm);
+    free(c->weights);
+    free(c->bias);
+    free(c->weight_gradient);
+    free(c->bias_part);
+}
+
+static struct batchnorm_params norm_params(const struct op *op)
+{
+    struct plan *p = op->plan;
+    const struct layer *l = op->layer;
+    return (struct batchnorm_params){plan_param(p, l, PARAM_SCALE), plan_param(p, l, PARAM_BIAS),
+                                     plan_param(p, l, PARAM_MEAN), plan_param(p, l, PARAM_VARIANCE)};
+}
+
+/* w' = a w and b' = b with the batch norm's y = a x + b. */
+static void refresh(struct op *op)
+{
+    struct convolutional_op *c = (struct convolutional_op *)op;
+    const struct convolutional *l = (const struct convolutional *)op->layer;
+    size_t channels = (size_t)l->layer.out.channels, count = layer_param(&l->layer, PARAM_WEIGHT)->count;
+    const float *weights = plan_param(op->plan, op->layer, PARAM_WEIGHT);
+    const float *bias = plan_param(op->plan, op->layer, PARAM_BIAS);
+    if (!c->weights)
+        return;
+    float *scale = c->bias + channels;
+    if (l->batch_normalize) {
+        struct batchnorm_params params = norm_params(op);
+        batchnorm_fold(&params, (int)channels, scale, c->bias);
+    }
+    for (size_t i = 0, fan_in = count / channels; i < channels; i++) {
+        if (!l->batch_normalize) {
+            scale[i] = 1;
+            c->bias[i] = bias[i];
+        }
+        for (size_t k = 0; k < fan_in; k++)
+            c->weights[i * fan_in + k] = weights[i * fan_in + k] * scale[i];
+    }
+    CONV_DNNL.set_weights(c->kernel, c->weights);
+}
+
+static void forward(struct op *op)
+{
+    struct convolutional_op *c = (struct convolutional_op *)op;
+    const struct convolutional *l = (const struct convolutional *)op->layer;
+    if (c->weights) {
+        CONV_DNNL.forward(c->kernel, op->in.value, c->bias, op->out.value);
+        activation_forward_tensor(c->pending, &op->out);
+        return;
+    }
+    CONV_DNNL.set_weights(c->kernel, plan_param(op->plan, op->layer, PARAM_WEIGHT));
+    if (!l->batch_normalize) {
+        CONV_DNNL.forward(c->kernel, op->in.value, plan_param(op->plan, op->layer, PARAM_BIAS), op->out.value);
+        activation_forward_tensor(c->pending, &op->out);
+        return;
+    }
+    struct batchnorm_params params = norm_params(op);
+    CONV_DNNL.forward(c->kernel, op->in.value, NULL, c->raw.value);
+    batchnorm_train(&c->norm, &params, &c->raw, &op->out, l->activation == ACT_RELU);
+    if (l->activation != ACT_RELU)
+        activation_forward_tensor(l->activation, &op->out);
+}
+
+static void bias_backward(struct convolutional_op *c, const struct tensor *dy, float *gradient)
+{
+    int slices = tensor_slices(dy), channels = dy->shape.channels;
+    size_t slice = tensor_slice(dy), pixels = slice / (size_t)dy->block;
+#pragma omp parallel for
+    for (int s = 0; s < slices; s++)
+        simd()->channel_sums(dy->value + (size_t)s * slice, pixels, dy->block, c->bias_part + s * dy->block);
+    for (int i = 0; i < channels; i++) {
+        double sum = 0;
+        for (int n = 0; n < dy->batch; n++)
+            sum += (double)c->bias_part[n * channels + i];
+        gradient[i] += (float)sum;
+    }
+}
+
+static void backward(struct op *op)
+{
+    struct convolutional_op *c = (struct convolutional_op *)op;
+    const struct convolutional *l = (const struct convolutional *)op->layer;
+    struct plan *p = op->plan;
+    struct tensor *dy = plan_gradient(p, op->layer->index);
+    activation_backward_tensor(l->activation, &op->out, dy);
+    if (l->batch_normalize) {
+        struct batchnorm_params params = norm_params(op);
+        struct batchnorm_gradients gradients = {plan_param_gradient(p, op->layer, PARAM_SCALE),
+                                                plan_param_gradient(p, op->layer, PARAM_BIAS)};
+        batchnorm_backward(&c->norm, &params, &gradients, &c->raw, dy);
+    } else {
+        bias_backward(c, dy, plan_param_gradient(p, op->layer, PARAM_BIAS));
+    }
+    CONV_DNNL.backward_weights(c->kernel, op->in.value, dy->value, c->weight_gradient);
+    simd()->add(plan_param_gradient(p, op->layer, PARAM_WEIGHT), c->weight_gradient,
+                layer_param(op->layer, PARAM_WEIGHT)->count);
+    int source = op->layer->source[0];
+    struct tensor dx = plan_source_gradient(p, source);
+    if (dx.value) {
+        CONV_DNNL.backward_data(c->kernel, dy->value, dx.value);
+        plan_gradient_done(p, source, &dx);
+    }
+}
+
+const struct layer_kind LAYER_CONVOLUTIONAL = {
+    .names = {"convolutional", "conv"},
+    .layer_size = sizeof(struct convolutional),
+    .frozen_by_tuning = true,
+    .parse = parse,
+    .op_size = sizeof(struct convolutional_op),
+    .plan = plan,
+    .refresh = refresh,
+    .forward = forward,
+    .backward = backward,
+    .release = release,
+};

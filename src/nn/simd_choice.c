@@ -1,0 +1,28 @@
+/* Which instruction set's loops run; see simd.h. oneDNN decides what it compiles, so its answer is asked too: both
+ * must agree on the layout. */
+#include "nn/simd.h"
+
+#include "nn/engine.h"
+
+extern const struct simd simd_plain;
+
+#ifdef __x86_64__
+extern const struct simd simd_avx2, simd_avx512;
+
+const struct simd *simd(void)
+{
+    switch (engine_isa()) {
+    case ISA_AVX512:
+        return &simd_avx512;
+    case ISA_AVX2:
+        return &simd_avx2;
+    default:
+        return &simd_plain;
+    }
+}
+#else
+const struct simd *simd(void)
+{
+    return &simd_plain;
+}
+#endif

@@ -1,0 +1,299 @@
+/* Training: gradients of a batch and the update; see nn.h and solver.h. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "nn/plan.h"
+#include "nn/simd.h"
+#include "nn/solver.h"
+
+#define UPDATE_CHUNK 16384 /* parameters that one thread updates at a time */
+
+struct nn_trainer {
+    struct nn_net *net;
+    struct solver solver;
+    struct plan *plan;
+    int batch, pieces;  /* pictures an update; mini-batches it is made of (darknet's subdivisions) */
+    int classes;
+    long steps;
+    uint64_t seed;
+    float *moment[2];   /* (net parameters) SGD's velocity; Adam's two; owned */
+    float *target;      /* (mini-batch, classes) smoothed; owned */
+};
+
+/* The layer below which nothing learns: what the caller froze, or darknet's stopbackward. */
+static int first_learning_layer(const struct nn_net *net, int frozen)
+{
+    int first = frozen;
+    for (int i = frozen; i < net->layers; i++)
+        if (net->layer[i]->stop_backward)
+            first = i + 1;
+    return first;
+}
+
+static int check_loss(const struct nn_net *net, int learn, struct err *e)
+{
+    const struct layer *last = net->layer[net->layers - 1];
+    if (!layer_gives_loss(last))
+        return err_set(e, "%s:%d: [%s] cannot be trained as the last layer: end the network with [softmax]",
+                       net->cfg.path, last->line, last->kind->names[0]);
+    for (int i = learn; i < net->layers - 1; i++) {
+        const struct layer *l = net->layer[i], *next = net->layer[i + 1];
+        bool before_last = i == net->layers - 2 && next->kind == &LAYER_COST;
+        if (layer_gives_loss(l) && !(l->kind == &LAYER_SOFTMAX && before_last))
+            return err_set(e, "%s:%d: [%s] cannot be trained inside the network", net->cfg.path, l->line,
+                           l->kind->names[0]);
+    }
+    if (learn >= net->layers)
+        return err_set(e, "'%s': no layer is left to learn", net->cfg.path);
+    return 0;
+}
+
+/* The cfg's [net] with the overriding keys in front, where they are found first. */
+static int merge_sections(struct cfg_section *merged, const struct cfg_section *over, const struct cfg_section *base,
+                          struct err *e)
+{
+    int count = over->options + base->options;
+    *merged = *base;
+    merged->option = malloc((size_t)(count + 1) * sizeof(*merged->option));
+    if (!merged->option)
+        return err_memory(e);
+    memcpy(merged->option, over->option, (size_t)over->options * sizeof(*over->option));
+    for (int i = 0; i < base->options; i++)
+        merged->option[over->options + i] = base->option[i];
+    merged->options = count;
+    return 0;
+}
+
+static int parse_overrides(struct nn_trainer *t, const char *overrides, struct err *e)
+{
+    struct cfg over = {0};
+    struct cfg_section merged = {0};
+    char *text;
+    int length = asprintf(&text, "[net]\n%s", overrides), result = -1;
+    if (length < 0)
+        return err_memory(e);
+    if (cfg_parse(&over, "overrides", text, (size_t)length, e) ||
+        merge_sections(&merged, &over.section[0], net_section(t->net), e) ||
+        solver_parse(&t->solver, &over, &merged, e))
+        goto out;
+    result = 0;
+    for (int i = 0; i < over.section[0].options && result == 0; i++)
+        if (!merged.option[i].used)
+            result = err_set(e, "overrides:%d: '%s' is no key of the update", merged.option[i].line - 1,
+                             merged.option[i].key);
+out:
+    free(merged.option);
+    cfg_release(&over);
+    free(text);
+    return result;
+}
+
+static int make_buffers(struct nn_trainer *t, struct err *e)
+{
+    int mini = t->batch / t->pieces;
+    t->moment[0] = floats_new(t->net->param_count);
+    t->moment[1] = t->solver.adam ? floats_new(t->net->param_count) : NULL;
+    t->target = floats_new((size_t)mini * (size_t)t->classes);
+    return t->moment[0] && (t->moment[1] || !t->solver.adam) && t->target ? 0 : err_memory(e);
+}
+
+struct nn_trainer *nn_trainer_new(struct nn_net *net, const struct nn_trainer_options *options, struct err *e)
+{
+    int learn = first_learning_layer(net, options->frozen > options->first ? options->frozen : options->first);
+    if (check_loss(net, learn, e))
+        return NULL;
+    struct nn_trainer *t = calloc(1, sizeof(*t));
+    if (!t)
+        return err_memory_null(e);
+    t->net = net;
+    t->batch = options->batch > 0 ? options->batch : net->batch;
+    t->pieces = t->batch % net->subdivisions == 0 ? net->subdivisions : 1;
+    t->classes = nn_net_outputs(net);
+    t->seed = options->seed;
+    struct plan_options plan = {.first = options->first,
+                                .last = net->layers,
+                                .learn = learn,
+                                .batch = t->batch / t->pieces,
+                                .seed = options->seed};
+    if (parse_overrides(t, options->overrides ? options->overrides : "", e) || make_buffers(t, e) ||
+        !(t->plan = plan_new(net, net->params, &plan, e))) {
+        nn_trainer_free(t);
+        return NULL;
+    }
+    t->plan->loss_scale = 1 / (float)t->batch;
+    t->plan->target = t->target;
+    return t;
+}
+
+void nn_trainer_free(struct nn_trainer *t)
+{
+    if (!t)
+        return;
+    plan_free(t->plan);
+    solver_release(&t->solver);
+    free(t->moment[0]);
+    free(t->moment[1]);
+    free(t->target);
+    free(t);
+}
+
+int nn_trainer_batch(const struct nn_trainer *t)
+{
+    return t->batch;
+}
+
+long nn_trainer_steps(const struct nn_trainer *t)
+{
+    return t->steps;
+}
+
+/* darknet counts a batch before it asks for the rate, so the first update is number 1. */
+double nn_trainer_rate(const struct nn_trainer *t)
+{
+    return solver_rate(&t->solver, t->steps + 1, t->net->max_batches, t->seed);
+}
+
+/* The parameters that this trainer changes lie behind those of the layers below. */
+static size_t first_param(const struct nn_trainer *t)
+{
+    return nn_net_parameters_upto(t->net, t->plan->learn);
+}
+
+static void smooth_targets(struct nn_trainer *t, const float *target)
+{
+    size_t values = (size_t)(t->batch / t->pieces) * (size_t)t->classes;
+    float keep = (float)(1 - t->solver.label_smoothing), floor = (1 - keep) / (float)t->classes;
+    for (size_t i = 0; i < values; i++)
+        t->target[i] = target[i] * keep + floor;
+}
+
+/* Gradients of the whole batch, one mini-batch after the other. Returns the summed loss. */
+static double accumulate_gradients(struct nn_trainer *t, const float *input, const float *target, float *output)
+{
+    struct plan *p = t->plan;
+    size_t first = first_param(t), outputs = (size_t)p->batch * (size_t)t->classes;
+    double loss = 0;
+    memset(p->param_gradients + first, 0, (t->net->param_count - first) * sizeof(float));
+    for (int piece = 0; piece < t->pieces; piece++) {
+        tensor_from_plain(&p->input, input + (size_t)piece * tensor_values(&p->input));
+        smooth_targets(t, target + (size_t)piece * outputs);
+        p->pass = (uint64_t)t->steps * (uint64_t)t->pieces + (uint64_t)piece;
+        plan_forward(p);
+        if (output)
+            memcpy(output + (size_t)piece * outputs, plan_output(p, p->last - 1)->value, outputs * sizeof(float));
+        plan_backward(p);
+        loss += p->loss;
+    }
+    return loss;
+}
+
+/* Pascanu et al. 2013: gradients that are longer than the limit are shortened to it. */
+static float clip_factor(const struct nn_trainer *t)
+{
+    if (t->solver.max_gradient_norm <= 0)
+        return 1;
+    size_t first = first_param(t);
+    double norm = sqrt(simd()->square_sum(t->plan->param_gradients + first, t->net->param_count - first));
+    return norm > t->solver.max_gradient_norm ? (float)(t->solver.max_gradient_norm / norm) : 1;
+}
+
+static void update_run(struct nn_trainer *t, const struct layer *l, const struct param *run)
+{
+    const struct solver *s = &t->solver;
+    double rate = nn_trainer_rate(t) * (double)l->rate_scale, step = (double)t->steps + 1;
+    float decay = run->role == PARAM_WEIGHT ? (float)s->decay : 0;
+    struct sgd_rule sgd = {(float)rate, (float)s->momentum, decay, s->nesterov};
+    /* Adam (Kingma & Ba 2015) as darknet writes it: both corrections, epsilon beside the corrected root. */
+    double root = sqrt(1 - pow(s->beta2, step));
+    struct adam_rule adam = {.rate = (float)(rate * root / (1 - pow(s->beta1, step))),
+                             .beta1 = (float)s->beta1,
+                             .beta2 = (float)s->beta2,
+                             .epsilon = (float)(s->epsilon * root),
+                             .decay = decay};
+    long chunks = (long)((run->count + UPDATE_CHUNK - 1) / UPDATE_CHUNK);
+#pragma omp parallel for
+    for (long i = 0; i < chunks; i++) {
+        size_t at = (size_t)i * UPDATE_CHUNK, left = run->count - at, count = left < UPDATE_CHUNK ? left : UPDATE_CHUNK;
+        at += run->offset;
+        float *w = t->net->params + at, *g = t->plan->param_gradients + at;
+        if (s->adam)
+            simd()->adam(&adam, w, g, t->moment[0] + at, t->moment[1] + at, count);
+        else
+            simd()->sgd(&sgd, w, g, t->moment[0] + at, count);
+    }
+}
+
+static void update(struct nn_trainer *t)
+{
+    float clip = clip_factor(t);
+    for (size_t i = first_param(t); clip < 1 && i < t->net->param_count; i++)
+        t->plan->param_gradients[i] *= clip;
+    for (int i = t->plan->learn; i < t->net->layers; i++) {
+        const struct layer *l = t->net->layer[i];
+        for (int r = 0; r < l->params; r++)
+            if (l->param[r].role != PARAM_MEAN && l->param[r].role != PARAM_VARIANCE)
+                update_run(t, l, &l->param[r]);
+    }
+}
+
+double nn_trainer_step(struct nn_trainer *t, const float *input, const float *target, float *output)
+{
+    double loss = accumulate_gradients(t, input, target, output);
+    update(t);
+    t->steps++;
+    t->net->seen += (uint64_t)t->batch;
+    return loss / t->batch;
+}
+
+static const char MAGIC[8] = "nntrain1";
+
+struct state_header {
+    char magic[8];
+    uint64_t params, steps, seen, moments;
+};
+
+int nn_trainer_save(const struct nn_trainer *t, FILE *stream, struct err *e)
+{
+    struct state_header h = {.params = t->net->param_count,
+                             .steps = (uint64_t)t->steps,
+                             .seen = t->net->seen,
+                             .moments = t->moment[1] ? 2 : 1};
+    memcpy(h.magic, MAGIC, sizeof(MAGIC));
+    size_t n = t->net->param_count;
+    if (fwrite(&h, sizeof(h), 1, stream) != 1 || fwrite(t->net->params, sizeof(float), n, stream) != n)
+        return err_set(e, "cannot write the trainer's state");
+    for (uint64_t i = 0; i < h.moments; i++)
+        if (fwrite(t->moment[i], sizeof(float), n, stream) != n)
+            return err_set(e, "cannot write the trainer's state");
+    return 0;
+}
+
+int nn_trainer_load(struct nn_trainer *t, FILE *stream, struct err *e)
+{
+    struct state_header h;
+    size_t n = t->net->param_count;
+    uint64_t moments = t->moment[1] ? 2 : 1;
+    if (fread(&h, sizeof(h), 1, stream) != 1 || memcmp(h.magic, MAGIC, sizeof(MAGIC)))
+        return err_set(e, "this is not a trainer's state");
+    if (h.params != n || h.moments != moments)
+        return err_set(e, "the state is of another network: %" PRIu64 " parameters with %" PRIu64
+                          " moments, here %zu with %" PRIu64, h.params, h.moments, n, moments);
+    /* All of it first: a state cut short must not leave a mixture behind. */
+    float *all = floats_new(n * (size_t)(1 + moments));
+    if (!all)
+        return err_memory(e);
+    if (fread(all, sizeof(float), n * (size_t)(1 + moments), stream) != n * (size_t)(1 + moments)) {
+        free(all);
+        return err_set(e, "the trainer's state is cut short");
+    }
+    memcpy(t->net->params, all, n * sizeof(float));
+    for (uint64_t i = 0; i < moments; i++)
+        memcpy(t->moment[i], all + (size_t)(i + 1) * n, n * sizeof(float));
+    free(all);
+    t->steps = (long)h.steps;
+    t->net->seen = h.seen;
+    return 0;
+}
