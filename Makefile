@@ -4,6 +4,7 @@
 #   make demo       installs what is missing, builds, labels the faces of PHOTOS with the shipped model
 #   make test       installs what is missing, builds, runs every test
 #   make test-san   the suite under AddressSanitizer and UndefinedBehaviorSanitizer
+#   make bench      speed of training and inference on this machine
 #   make fuzz       the fuzz targets, below build/fuzz
 #   make install    to $(DESTDIR)$(PREFIX); make uninstall takes it away
 #   make format     lets clang-format rewrite the sources
@@ -94,7 +95,8 @@ $(BUILD)/obj/%.o: src/%.cpp $(BUILD)/stamp/compile
 # A stamp holds the flags of the last build and is rewritten only when they differ, so that what depends on it is made
 # again exactly then. The link's also lists the objects: a source file that is gone leaves its archive.
 $(CLI_O): $(BUILD)/stamp/cli
-$(BUILD)/stamp/compile: FLAGS = $(COMPILE_C) $(COMPILE_CXX) $(NN_FLAGS) $(FER_FLAGS) $(HAAR_FLAGS) $(TEST_FLAGS)
+$(BUILD)/stamp/compile: FLAGS = $(COMPILE_C) $(COMPILE_CXX) $(NN_FLAGS) $(FER_FLAGS) $(HAAR_FLAGS) $(TEST_FLAGS) \
+    $(SIMD_plain) $(SIMD_avx2) $(SIMD_avx512)
 $(BUILD)/stamp/cli: FLAGS = $(CLI_FLAGS)
 $(BUILD)/stamp/link: FLAGS = $(LINK) $(FER_LIBS) $(NN_LIBS) $(DARKNET_LIBS) $(NN_O) $(BASE_O) $(FER_O) $(CLI_O) \
     $(SUPPORT_O)
@@ -192,12 +194,18 @@ run-san: programs $(BUILD)/../models $(BUILD)/../cfg
 	    leaks=0; echo 'leaks cannot be detected on this machine'; fi; \
 	export ASAN_OPTIONS=detect_leaks=$$leaks:exitcode=99 UBSAN_OPTIONS=print_stacktrace=1:exitcode=99; \
 	export LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0; \
-	for f in $(FUZZ); do echo "$$f for $(FUZZ_SECONDS) s"; $$f --seconds $(FUZZ_SECONDS) || exit 1; done; \
-	$(TEST_ENV) tests/run $(UNIT) $(BATS)
+	$(TEST_ENV) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run $(UNIT) $(FUZZ) $(BATS)
 
 test-san:
 	scripts/setup build run test
 	@$(MAKE) --no-print-directory SAN=1 run-san
+
+BENCH_SECONDS ?= 5
+.PHONY: bench
+bench:
+	scripts/setup build run
+	@$(MAKE) --no-print-directory $(BUILD)/tests/bench/bench
+	@$(BUILD)/tests/bench/bench --seconds $(BENCH_SECONDS)
 
 # ---- use ---------------------------------------------------------------------------------------------
 

@@ -1,12 +1,13 @@
 /* nn: reads a darknet .cfg, owns the network, runs it, trains it, reads and writes .weights.
  *
- * The engine sees tensors and class counts, never images or expressions. A network (`nn_net`) is its cfg
- * and its parameters; a predictor runs it; a trainer changes its parameters. Activations that cross this
- * interface are plain float arrays in the order (picture, channel, row, column).
+ * The engine sees tensors and class counts, never images or expressions. A network (`nn_net`) is
+ * its cfg and its parameters; a predictor runs it; a trainer changes its parameters. Activations
+ * that cross this interface are plain float arrays in the order (picture, channel, row, column).
  *
- * Formats: darknet's cfg and weights files (https://pjreddie.com/darknet/), see docs/darknet.md for what is
- * accepted. Arguments are borrowed for the call unless said otherwise; returned pointers belong to the
- * caller. Calls on different objects may run in different threads; calls on one object may not. */
+ * Formats: darknet's cfg and weights files (https://pjreddie.com/darknet/), see docs/darknet.md for
+ * what is accepted. Arguments are borrowed for the call unless said otherwise; returned pointers
+ * belong to the caller. Calls on different objects may run in different threads; calls on one
+ * object may not. */
 #ifndef FERCLI_NN_H
 #define FERCLI_NN_H
 
@@ -16,7 +17,7 @@
 
 #include "err.h"
 
-/* ---- the network ------------------------------------------------------------------------------------ */
+/* ---- the network ---- */
 
 struct nn_net;
 
@@ -24,27 +25,32 @@ struct nn_shape {
     int channels, height, width;
 };
 
-/* Reads a cfg file and builds the network with parameters drawn from `seed` (He initialisation). NULL on a
- * syntax error, an unknown section, a malformed number or a layer that does not fit, with file and line. */
+/* Reads a cfg file and builds the network with parameters drawn from `seed` (He initialisation).
+ * NULL on a syntax error, an unknown section, a malformed number or a layer that does not fit, with
+ * file and line. */
 struct nn_net *nn_net_new(const char *cfg_path, uint64_t seed, struct err *e);
 
 /* Same from `length` bytes in memory; `name` stands for the path in messages. */
-struct nn_net *nn_net_parse(const char *name, const char *text, size_t length, uint64_t seed, struct err *e);
+struct nn_net *nn_net_parse(const char *name, const char *text, size_t length, uint64_t seed,
+                            struct err *e);
 
 void nn_net_free(struct nn_net *net);
 
 struct nn_shape nn_net_input(const struct nn_net *net);
-int nn_net_outputs(const struct nn_net *net);       /* values a picture in the last layer: the classes */
+int nn_net_outputs(const struct nn_net *net); /* values a picture in the last layer: the classes */
 int nn_net_layers(const struct nn_net *net);
 size_t nn_net_parameters(const struct nn_net *net); /* floats in a weights file */
-double nn_net_flops(const struct nn_net *net);      /* of one forward pass of one picture, 2 per multiply-add */
+double
+nn_net_flops(const struct nn_net *net); /* of one forward pass of one picture, 2 per multiply-add */
 
 /* Values that layer `layer` (0 based) hands on a picture. */
 struct nn_shape nn_net_shape(const struct nn_net *net, int layer);
-const char *nn_net_layer_name(const struct nn_net *net, int layer); /* its section's name; owned by net */
-int nn_net_layer_line(const struct nn_net *net, int layer);         /* the cfg line of its section */
+const char *nn_net_layer_name(const struct nn_net *net,
+                              int layer);                   /* its section's name; owned by net */
+int nn_net_layer_line(const struct nn_net *net, int layer); /* the cfg line of its section */
 
-/* The layers 0..n-1 that tuning a dense head freezes: up to the last convolutional or pooling layer. */
+/* The layers 0..n-1 that tuning a dense head freezes: up to the last convolutional or pooling
+ * layer. */
 int nn_net_frozen_layers(const struct nn_net *net);
 
 /* The first `nn_net_parameters_upto(net, n)` floats of the weights file belong to layers 0..n-1. */
@@ -52,30 +58,32 @@ size_t nn_net_parameters_upto(const struct nn_net *net, int layers);
 
 /* The parameters, in the order of the weights file; owned by net. */
 const float *nn_net_values(const struct nn_net *net);
-void nn_net_set_values(struct nn_net *net, const float *values); /* nn_net_parameters of them, copied */
+void nn_net_set_values(struct nn_net *net,
+                       const float *values); /* nn_net_parameters of them, copied */
 
 /* The cfg as it was read, byte for byte, NUL-terminated; owned by net. */
 const char *nn_net_cfg_text(const struct nn_net *net);
 
-/* An optional number of the [net] section that the engine itself does not use, such as augmentation keys.
- * Returns 0 with the value or with `fallback` when the key is absent; -1 for a malformed number or one
- * outside [low, high], with file and line. Marks the key as known (see nn_net_warning). */
+/* An optional number of the [net] section that the engine itself does not use, such as augmentation
+ * keys. Returns 0 with the value or with `fallback` when the key is absent; -1 for a malformed
+ * number or one outside [low, high], with file and line. Marks the key as known (see
+ * nn_net_warning). */
 int nn_net_option(struct nn_net *net, const char *key, double fallback, double low, double high,
                   double *value, struct err *e);
 
-/* Keys nobody asked for, as `FILE:LINE: unknown key 'x' in [section]`: text number `i`, or NULL past the
- * last. Owned by net, valid until the next nn_net_option. */
+/* Keys nobody asked for, as `FILE:LINE: unknown key 'x' in [section]`: text number `i`, or NULL
+ * past the last. Owned by net, valid until the next nn_net_option. */
 const char *nn_net_warning(struct nn_net *net, int i);
 
 /* What the cfg's [net] says of training length and batches (0 when it is silent). */
-int nn_net_batch(const struct nn_net *net);            /* pictures in an update, all subdivisions together */
+int nn_net_batch(const struct nn_net *net); /* pictures in an update, all subdivisions together */
 long nn_net_max_batches(const struct nn_net *net);
 void nn_net_set_max_batches(struct nn_net *net, long max_batches);
 
-/* ---- weights files ---------------------------------------------------------------------------------- */
+/* ---- weights files ---- */
 
-/* Replaces the parameters with those of a darknet weights file. On failure (too short, too long, not a
- * number, unreadable; both sizes are named) the network keeps what it had. */
+/* Replaces the parameters with those of a darknet weights file. On failure (too short, too long,
+ * not a number, unreadable; both sizes are named) the network keeps what it had. */
 int nn_net_load_weights(struct nn_net *net, const char *path, struct err *e);
 
 /* Writes a weights file atomically; what was read is written back byte for byte. */
@@ -84,53 +92,61 @@ int nn_net_save_weights(const struct nn_net *net, const char *path, struct err *
 /* Pictures the network has been trained on: the header's `seen`. */
 uint64_t nn_net_seen(const struct nn_net *net);
 
-/* ---- inference -------------------------------------------------------------------------------------- */
+/* ---- inference ---- */
 
 struct nn_predictor;
 
-/* A plan to run layers first..last-1 on batches of `batch` pictures (the last one padded). Batch norms are
- * folded into convolutions; parameters are taken as they are now (nn_predictor_refresh takes them again).
- * `net` must outlive it. */
-struct nn_predictor *nn_predictor_new(const struct nn_net *net, int first, int last, int batch, struct err *e);
+/* A plan to run layers first..last-1 on batches of `batch` pictures (the last one padded). Batch
+ * norms are folded into convolutions; parameters are taken as they are now (nn_predictor_refresh
+ * takes them again). `net` must outlive it. */
+struct nn_predictor *nn_predictor_new(const struct nn_net *net, int first, int last, int batch,
+                                      struct err *e);
 void nn_predictor_refresh(struct nn_predictor *p);
 void nn_predictor_free(struct nn_predictor *p);
 
-/* Runs `count` pictures of layer first's input values each; writes layer last-1's values a picture. A
- * picture's result does not depend on the others. */
+/* Runs `count` pictures of layer first's input values each; writes layer last-1's values a picture.
+ * A picture's result does not depend on the others. */
 void nn_predictor_run(struct nn_predictor *p, const float *input, size_t count, float *output);
 
-/* ---- training --------------------------------------------------------------------------------------- */
+/* ---- training ---- */
 
 struct nn_trainer;
 
 struct nn_trainer_options {
-    int first;       /* layers below take no part: the input is that of layer `first` */
-    int frozen;      /* layers below this one are run as in inference and never change (>= first) */
-    int batch;       /* pictures an update; 0: the cfg's */
-    uint64_t seed;   /* of the dropout masks */
-    const char *overrides; /* lines `key=value` over the cfg's [net] keys of the update, for this trainer only; NULL */
+    int first;     /* layers below take no part: the input is that of layer `first` */
+    int frozen;    /* layers below this one are run as in inference and never change (>= first) */
+    int batch;     /* pictures an update; 0: the cfg's */
+    uint64_t seed; /* of the dropout masks */
+    const char *overrides; /* lines `key=value` over the cfg's [net] keys of the update, for this
+                              trainer only; NULL */
 };
 
-/* Prepares training of `net` by its cfg's rules (optimiser, rate policy, decay ...). `net` must outlive it and
- * is changed by every step. NULL when a layer cannot be trained or the last layer gives no loss. */
-struct nn_trainer *nn_trainer_new(struct nn_net *net, const struct nn_trainer_options *options, struct err *e);
+/* Prepares training of `net` by its cfg's rules (optimiser, rate policy, decay ...). `net` must
+ * outlive it and is changed by every step. NULL when a layer cannot be trained or the last layer
+ * gives no loss. */
+struct nn_trainer *nn_trainer_new(struct nn_net *net, const struct nn_trainer_options *options,
+                                  struct err *e);
 void nn_trainer_free(struct nn_trainer *t);
 
 int nn_trainer_batch(const struct nn_trainer *t);
-long nn_trainer_steps(const struct nn_trainer *t); /* updates made so far, those before a resume included */
+long nn_trainer_steps(
+    const struct nn_trainer *t); /* updates made so far, those before a resume included */
 double nn_trainer_rate(const struct nn_trainer *t); /* the learning rate of the next update */
 
-/* One update from exactly nn_trainer_batch pictures: `input` (batch, values of layer first) and `target`
- * (batch, classes), each row a distribution over the classes. `output`, when not NULL, gets the network's
- * probabilities (batch, classes) from before the update. Returns the mean loss (nats, for cross-entropy). */
-double nn_trainer_step(struct nn_trainer *t, const float *input, const float *target, float *output);
+/* One update from exactly nn_trainer_batch pictures: `input` (batch, values of layer first) and
+ * `target` (batch, classes), each row a distribution over the classes. `output`, when not NULL,
+ * gets the network's probabilities (batch, classes) from before the update. Returns the mean loss
+ * (nats, for cross-entropy). */
+double nn_trainer_step(struct nn_trainer *t, const float *input, const float *target,
+                       float *output);
 
-/* Everything a resumed run needs to go on as if it had not stopped: parameters, optimiser, step count.
- * Host byte order and layout of this build's network; -1 and a reason when it does not fit. */
+/* Everything a resumed run needs to go on as if it had not stopped: parameters, optimiser, step
+ * count. Host byte order and layout of this build's network; -1 and a reason when it does not fit.
+ */
 int nn_trainer_save(const struct nn_trainer *t, FILE *stream, struct err *e);
 int nn_trainer_load(struct nn_trainer *t, FILE *stream, struct err *e);
 
-/* ---- the machine ------------------------------------------------------------------------------------ */
+/* ---- the machine ---- */
 
 /* Threads of the engine (OpenMP's one pool); 0: the cores this process may run on. */
 void nn_set_threads(int threads);

@@ -71,7 +71,8 @@ int atomic_open(struct atomic_file *f, const char *path, struct err *e)
     return 0;
 }
 
-/* The rename lasts only once the directory is on disk. A file system that cannot sync one is no error. */
+/* The rename lasts only once the directory is on disk. A file system that cannot sync one is no
+ * error. */
 static void sync_directory(const char *path)
 {
     char *dir = strdup(path);

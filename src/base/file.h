@@ -10,16 +10,18 @@
 /* A file that is written beside its target and takes the target's name only when complete, so that
  * a crash, a full disk or a kill leaves the old target as it was. */
 struct atomic_file {
-    FILE *stream;   /* write here; owned */
-    char *path;     /* the target; owned */
-    char *temp;     /* the file beside it; owned */
+    FILE *stream; /* write here; owned */
+    char *path;   /* the target; owned */
+    char *temp;   /* the file beside it; owned */
 };
 
-/* Opens `path`'s companion for writing. Returns 0, or -1 with the reason (nothing to release then). */
+/* Opens `path`'s companion for writing. Returns 0, or -1 with the reason (nothing to release then).
+ */
 int atomic_open(struct atomic_file *f, const char *path, struct err *e);
 
-/* Flushes, syncs and renames; releases `f` in every case. Returns 0, or -1 with the reason, the target
- * untouched and the companion removed. Write errors that happened earlier are reported here. */
+/* Flushes, syncs and renames; releases `f` in every case. Returns 0, or -1 with the reason, the
+ * target untouched and the companion removed. Write errors that happened earlier are reported here.
+ */
 int atomic_commit(struct atomic_file *f, struct err *e);
 
 /* Removes the companion and releases `f`. Legal after a failed open or a commit. */
@@ -28,8 +30,8 @@ void atomic_abandon(struct atomic_file *f);
 /* Writes `count` bytes to `path` atomically. Returns 0 or -1. */
 int file_write(const char *path, const void *bytes, size_t count, struct err *e);
 
-/* Reads the whole file of at most `limit` bytes. On success `*bytes` (NUL-terminated for convenience, the
- * NUL not counted) belongs to the caller. Returns 0, or -1 with the reason. */
+/* Reads the whole file of at most `limit` bytes. On success `*bytes` (NUL-terminated for
+ * convenience, the NUL not counted) belongs to the caller. Returns 0, or -1 with the reason. */
 int file_read(const char *path, size_t limit, char **bytes, size_t *count, struct err *e);
 
 /* `prefix` + `suffix` in new memory, NULL when there is none left. */

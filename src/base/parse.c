@@ -1,4 +1,5 @@
-/* Strict number parsing; see parse.h. The program never calls setlocale, so strtod reads a point. */
+/* Strict number parsing; see parse.h. The program never calls setlocale, so strtod reads a point.
+ */
 #include "parse.h"
 
 #include <ctype.h>
@@ -7,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* strtol and strtod skip leading blanks, and strtod takes 0x, inf and nan: none of that is a number here. */
+/* strtol and strtod skip leading blanks, and strtod takes 0x, inf and nan: none of that is a number
+ * here. */
 static int is_plain_number(const char *text, const char *allowed)
 {
     return *text != '\0' && !isspace((unsigned char)*text) && text[strspn(text, allowed)] == '\0';

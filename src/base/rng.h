@@ -1,8 +1,8 @@
-/* Seeded random numbers, the same on every machine: xoshiro256** (Blackman & Vigna, "Scrambled linear
- * pseudorandom number generators", 2021), seeded through splitmix64.
+/* Seeded random numbers, the same on every machine: xoshiro256** (Blackman & Vigna, "Scrambled
+ * linear pseudorandom number generators", 2021), seeded through splitmix64.
  *
- * Every use names its own stream, so that a run can start again at any epoch or step without a saved
- * generator: rng_init(&r, seed, STREAM, epoch). */
+ * Every use names its own stream, so that a run can start again at any epoch or step without a
+ * saved generator: rng_init(&r, seed, STREAM, epoch). */
 #ifndef FERCLI_BASE_RNG_H
 #define FERCLI_BASE_RNG_H
 

@@ -41,8 +41,7 @@ struct run {
     enum status status;    /* so far */
 };
 
-/* ---- columns
- * ------------------------------------------------------------------------------------------ */
+/* ---- columns ---- */
 
 static const struct column BOX_COLUMNS[] = {
     {"path", CELL_TEXT, 0, 0, 0},      {"face", CELL_INTEGER, 0, 4, 0},
@@ -84,8 +83,7 @@ static int open_rows(struct run *r, const struct inputs *in, struct err *e)
     return r->rows ? 0 : -1;
 }
 
-/* ---- rows
- * --------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 static int top_class(const float *probabilities, int classes)
 {
@@ -169,8 +167,7 @@ static int write_picture(struct run *r, const struct picture *p, const float *pr
     return 0;
 }
 
-/* ---- pictures that wait
- * ------------------------------------------------------------------------------- */
+/* ---- pictures that wait ---- */
 
 static void picture_release(struct picture *p)
 {
@@ -235,8 +232,7 @@ static bool has_waited_enough(const struct run *r)
     return r->count == WAITING_MAX || r->faces >= WAITING_MAX || seconds > WAITING_SECONDS;
 }
 
-/* ---- one picture
- * -------------------------------------------------------------------------------------- */
+/* ---- one picture ---- */
 
 enum outcome { PICTURE_DONE, PICTURE_UNREADABLE, PICTURE_FATAL };
 
@@ -331,8 +327,7 @@ static int take_picture(struct run *r, const struct input *input)
     return has_waited_enough(r) ? finish_waiting(r) : 0;
 }
 
-/* ---- all
- * ---------------------------------------------------------------------------------------------- */
+/* ---- all ---- */
 
 static void take_all(struct run *r, const struct inputs *in)
 {

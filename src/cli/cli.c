@@ -15,8 +15,7 @@
 #define FERCLI_DATADIR "/usr/local/share/fercli"
 #endif
 
-/* ---- diagnostics
- * -------------------------------------------------------------------------------------- */
+/* ---- diagnostics ---- */
 
 /* A message is one line, and a file's name must not drive the terminal: control characters become
  * \xNN. */
@@ -73,8 +72,7 @@ void detail(const struct common_options *common, const char *format, ...)
     va_end(args);
 }
 
-/* ---- interruption
- * ------------------------------------------------------------------------------------- */
+/* ---- interruption ---- */
 
 volatile sig_atomic_t interrupted;
 
@@ -93,8 +91,7 @@ void interruption_catch(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* ---- what comes with the program
- * ---------------------------------------------------------------------- */
+/* ---- what comes with the program ---- */
 
 /* The binary's folder without a slash at its end, in new memory. */
 static char *binary_folder(struct err *e)

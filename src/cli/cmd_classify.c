@@ -31,9 +31,10 @@ static const struct option_spec MODEL_OPTIONS[] = {
                 "average with the mirrored face: a little surer, takes twice as long"),
     OPTION_REAL("reject-below", 0, struct classify_options, reject_below, 0, 1, "P",
                 "print the label uncertain when the highest probability is below P"),
-    OPTION_CHOICE("engine", 0, struct classify_options, engine, "ENGINE", ENGINES,
-                  "what runs the network: native (the default); darknet, darknet's own library, is not "
-                  "built into this version"),
+    OPTION_CHOICE(
+        "engine", 0, struct classify_options, engine, "ENGINE", ENGINES,
+        "what runs the network: native (the default); darknet, darknet's own library, is not "
+        "built into this version"),
     OPTION_END};
 
 static const struct option_spec MODE_OPTIONS[] = {
@@ -55,8 +56,7 @@ static const struct option_spec EVALUATION_OPTIONS[] = {
                 "exit with status 4 when the accuracy is below F, a fraction such as 0.65"),
     OPTION_END};
 
-/* ---- usage
- * -------------------------------------------------------------------------------------------- */
+/* ---- usage ---- */
 
 static bool is_evaluation(const struct classify_options *o)
 {
@@ -117,8 +117,7 @@ static int check(const struct classify_options *o, int operand_count, char **ope
     return inputs_check(&o->pictures.inputs, operand_count, operands, e);
 }
 
-/* ---- run
- * ---------------------------------------------------------------------------------------------- */
+/* ---- run ---- */
 
 static enum face_mode face_mode(const struct classify_options *o)
 {

@@ -270,7 +270,7 @@ static int read_data(struct job *job, struct err *e)
     if (!interrupted)
         note(
             common,
-            "%zu pictures to train on, %zu to select on; %zu parameters, %.1f MFLOPs a picture; %s",
+            "%zu pictures to train on, %zu to select on; %zu parameters, %.3g MFLOPs a picture; %s",
             job->train.count, job->valid.count, nn_net_parameters(job->net),
             nn_net_flops(job->net) * 1e-6, nn_engine_name());
     return 0;

@@ -19,8 +19,7 @@ struct samples {
     enum face_mode mode; /* of a folder */
 };
 
-/* ---- data
- * --------------------------------------------------------------------------------------------- */
+/* ---- data ---- */
 
 /* Scales the pictures of a CSV to the network's size. */
 static int fit_size(struct dataset *d, int size, struct err *e)
@@ -100,8 +99,7 @@ static float *classify_samples(const struct samples *s, const struct evaluation 
     return err_null(e, "interrupted: an evaluation of some of the pictures is not printed");
 }
 
-/* ---- report
- * ------------------------------------------------------------------------------------------- */
+/* ---- report ---- */
 
 static size_t class_count(const struct metrics *m, int class)
 {
@@ -265,8 +263,7 @@ static int write_report(const struct metrics *m, const struct evaluation *job,
     return output_commit(&out, e);
 }
 
-/* ---- all
- * ---------------------------------------------------------------------------------------------- */
+/* ---- all ---- */
 
 static enum status judge(const struct metrics *m, const struct evaluation *job,
                          const struct samples *s)

@@ -48,8 +48,7 @@ const struct option_spec CROP_OPTIONS[] = {
                 "write each picture into DIR as a PNG with its faces marked"),
     OPTION_END};
 
-/* ---- folders
- * ------------------------------------------------------------------------------------------ */
+/* ---- folders ---- */
 
 static int make_folder(const char *path, struct err *e)
 {
@@ -93,8 +92,7 @@ int faces_prepare(const struct picture_options *options, struct err *e)
     return o->annotate ? make_folders(o->annotate, e) : 0;
 }
 
-/* ---- file names
- * --------------------------------------------------------------------------------------- */
+/* ---- file names ---- */
 
 #define NAME_BYTES 200 /* of the path's part: with hash and suffix below the usual limit of 255 */
 
@@ -167,8 +165,7 @@ char *faces_file_name(const char *path, const char *suffix)
     return name;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------ */
+/* ---- writing ---- */
 
 /* `folder`/name of what is made of `path`, in new memory. */
 static char *output_path(const char *folder, const char *path, const char *suffix)

@@ -37,8 +37,7 @@ struct parser {
     struct err *e;
 };
 
-/* ---- finding an option
- * -------------------------------------------------------------------------------- */
+/* ---- finding an option ---- */
 
 /* Steps through all options of a command, HELP last; NULL behind it. Begin with group = row = 0. */
 static const struct option_spec *next_option(const struct command *c, int *group, int *row)
@@ -112,8 +111,7 @@ static const struct option_spec *find_long(const struct command *c, const char *
     return matches == 1 ? found : ambiguous_option(c, name, length, e);
 }
 
-/* ---- setting its field
- * -------------------------------------------------------------------------------- */
+/* ---- setting its field ---- */
 
 static int set_integer(const struct option_spec *o, void *field, const char *value, struct err *e)
 {
@@ -200,8 +198,7 @@ static int set_field(const struct parser *p, const struct option_spec *o, const 
     return err_set(p->e, "option '--%s' has no kind", o->name);
 }
 
-/* ---- the words of the command line
- * -------------------------------------------------------------------- */
+/* ---- the words of the command line ---- */
 
 /* The word behind the option. Another long option there means that the value was forgotten. */
 static const char *following_value(struct parser *p, const struct option_spec *o)

@@ -11,8 +11,7 @@ static bool takes_value(const struct option_spec *o)
     return o->argument != NULL;
 }
 
-/* ---- text for a terminal
- * ------------------------------------------------------------------------------ */
+/* ---- text for a terminal ---- */
 
 /* Writes words from `column` on, lines broken at PAGE_WIDTH and begun at `indent`; ends the line.
  */
@@ -129,8 +128,7 @@ void options_print_overview(const struct manual *m, FILE *out)
     }
 }
 
-/* ---- man(7)
- * ------------------------------------------------------------------------------------------- */
+/* ---- man(7) ---- */
 
 static void write_roff(FILE *out, const char *text, size_t length)
 {
@@ -238,8 +236,7 @@ void options_print_man(const struct manual *m, FILE *out)
     }
 }
 
-/* ---- bash
- * --------------------------------------------------------------------------------------------- */
+/* ---- bash ---- */
 
 /* What stands behind an option is completed by what help calls it. */
 static const char *completion_of(const struct option_spec *o)

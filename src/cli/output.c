@@ -69,6 +69,7 @@ int output_commit(struct output *o, struct err *e)
 {
     int result = output_flush(o, e);
     if (result == 0 && o->file.stream) {
+        o->stream = NULL; /* goes with the file */
         result = atomic_commit(&o->file, e);
     } else if (result == 0 && o->stream != stdout) {
         /* Some file systems report a full disk only here. */

@@ -33,8 +33,7 @@ enum output_format rows_format(const struct common_options *common)
     return !common->output && isatty(STDOUT_FILENO) ? FORMAT_TABLE : FORMAT_CSV;
 }
 
-/* ---- one cell
- * ----------------------------------------------------------------------------------------- */
+/* ---- one cell ---- */
 
 static void csv_text(FILE *stream, const char *text)
 {
@@ -200,8 +199,7 @@ void rows_empties(struct rows *r, size_t count)
         rows_empty(r);
 }
 
-/* ---- rows
- * --------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 /* Errors are collected, so that a command can write a whole row and then look. */
 static int hand_on(struct rows *r)

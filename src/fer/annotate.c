@@ -31,7 +31,7 @@ static int shorter_side(const struct image *im)
     return smaller(im->width, im->height);
 }
 
-/* ---- boxes ----------------------------------------------------------------------------------- */
+/* ---- boxes ---- */
 
 /* Fills columns left..right-1 of rows top..bottom-1, the part inside the picture. */
 static void fill(struct image *im, int left, int top, int right, int bottom,
@@ -69,7 +69,7 @@ static void draw_box(struct image *im, const struct face *f)
     draw_frame(im, f, -edge, thickness, BOX_COLOUR);
 }
 
-/* ---- texts ----------------------------------------------------------------------------------- */
+/* ---- texts ---- */
 
 /* A text and how it is drawn. */
 struct label {

@@ -24,7 +24,7 @@ struct detector {
     bool largest;
 };
 
-/* ---- the detector ---------------------------------------------------------------------------- */
+/* ---- the detector ---- */
 
 static int check_options(const struct detector_options *o, struct err *e)
 {
@@ -165,7 +165,7 @@ int detector_find(struct detector *d, const struct image *grey, struct face **fa
     return 0;
 }
 
-/* ---- crops ----------------------------------------------------------------------------------- */
+/* ---- crops ---- */
 
 /* A rectangle of the plane, which goes on beyond the picture with the pixels of its edge. */
 struct region {

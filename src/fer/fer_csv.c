@@ -23,7 +23,7 @@
 #define BUFFER_SIZE (8 * LINE_LIMIT)
 #define INFLATE_BUFFER (1u << 18)
 
-/* ---- lines ----------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 
 struct line_reader {
     gzFile stream;
@@ -97,7 +97,7 @@ static int next_line(struct line_reader *r, struct text *line, struct err *e)
     return 1;
 }
 
-/* ---- fields ---------------------------------------------------------------------------------- */
+/* ---- fields ---- */
 
 static bool is_blank(char c)
 {
@@ -158,7 +158,7 @@ static struct excerpt excerpt(struct text t)
     return x;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------ */
+/* ---- rows ---- */
 
 /* Which column holds what; the label is always the first. */
 struct layout {
@@ -294,7 +294,7 @@ static int read_lines(struct sink *s, struct line_reader *r, struct err *e)
     return more;
 }
 
-/* ---- the file -------------------------------------------------------------------------------- */
+/* ---- the file ---- */
 
 static int map_labels(const struct names *names, unsigned char *index, struct err *e)
 {

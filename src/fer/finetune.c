@@ -15,27 +15,6 @@
  * each, and some milliseconds. */
 #define REPLAY_LIMIT 8192
 
-#define BLEND_STEPS 20 /* from 1 to 0, for max_forget */
-
-/* A run. The first four are borrowed. */
-struct tuning {
-    struct model *model;
-    const struct finetune_data *data;
-    const struct finetune_options *options;
-    struct finetune_report *report;
-    int frozen;
-    struct finetune_reporter progress;
-    struct pool user, replay, test; /* owned; count 0 without */
-    struct head head;               /* owned */
-    struct head_lessons lessons;
-    struct split_plan plan; /* owned */
-    uint32_t *judge;        /* (judges), rows of `test` that choose the blend; owned */
-    size_t judges;
-    uint32_t *exam; /* (exams), rows of `test` that general accuracy is reported of; owned */
-    size_t exams;
-    float *scratch; /* probabilities of the rows of the largest pool; owned */
-};
-
 /* ---- callbacks ---- */
 
 bool finetune_step(struct finetune_reporter *r, size_t count, double loss)
@@ -265,173 +244,6 @@ static int plan_estimate(struct tuning *t, struct err *e)
     return t->scratch ? 0 : err_memory(e);
 }
 
-/* ---- measures ---- */
-
-/* `probabilities` (count, classes) belong to the rows `row` of the pool. */
-static int measure(const struct tuning *t, const struct pool *p, const uint32_t *row, size_t count,
-                   const float *probabilities, struct finetune_measure *out, struct err *e)
-{
-    struct metrics m;
-    memset(out, 0, sizeof(*out));
-    if (count == 0)
-        return 0;
-    unsigned char *label = malloc(count);
-    if (!label)
-        return err_memory(e);
-    for (size_t i = 0; i < count; i++)
-        label[i] = p->label[row[i]];
-    const int failed = metrics_compute(&m, label, probabilities, count, t->model->names.count, e);
-    free(label);
-    if (failed)
-        return -1;
-    *out = (struct finetune_measure){.n = count,
-                                     .accuracy = m.accuracy,
-                                     .low = m.low,
-                                     .high = m.high,
-                                     .balanced_accuracy = m.balanced_accuracy};
-    for (int k = 0; k < m.classes; k++)
-        out->hits += m.confusion[k * m.classes + k];
-    metrics_release(&m);
-    return 0;
-}
-
-/* The head as it is now on rows of the test pool. */
-static int measure_general(struct tuning *t, const uint32_t *row, size_t count,
-                           struct finetune_measure *out, struct err *e)
-{
-    head_predict(&t->head, &t->test, row, count, t->scratch);
-    return measure(t, &t->test, row, count, t->scratch, out, e);
-}
-
-/* ---- heads ---- */
-
-/* Moves the tuned head back towards the old one until the judging rows allow it. Hits are counted,
- * not fractions compared, so that the limit has no rounding. */
-static int choose_blend(struct tuning *t, double *blend, struct err *e)
-{
-    struct finetune_measure before, now;
-    *blend = 1;
-    if (t->judges == 0)
-        return 0;
-    head_blend(&t->head, 0);
-    if (measure_general(t, t->judge, t->judges, &before, e))
-        return -1;
-    const double allowed = t->options->max_forget / 100 * (double)t->judges + 1e-9;
-    for (int step = BLEND_STEPS; step >= 0; step--) {
-        *blend = (double)step / BLEND_STEPS;
-        head_blend(&t->head, *blend);
-        if (step == 0 || measure_general(t, t->judge, t->judges, &now, e))
-            break;
-        if ((double)before.hits - (double)now.hits <= allowed)
-            return 0;
-    }
-    return *blend > 0 ? -1 : 0;
-}
-
-/* One head from the user's rows, as PREFIX gets it and as the estimate imitates it. */
-static enum finetune_result tune(struct tuning *t, const uint32_t *row, size_t count,
-                                 uint64_t number, double *blend, struct err *e)
-{
-    const enum finetune_result result = head_train(&t->head, &t->lessons, row, count, number, e);
-    if (result != FINETUNE_DONE)
-        return result;
-    return choose_blend(t, blend, e) ? FINETUNE_FAILED : FINETUNE_DONE;
-}
-
-/* Rows of the user's that fold `fold` holds out, or that it trains on. Returns how many. */
-static size_t fold_rows(const struct tuning *t, int fold, bool held, uint32_t *row)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < t->user.count; i++)
-        if ((t->plan.fold[i] == fold) == held)
-            row[count++] = (uint32_t)i;
-    return count;
-}
-
-/* The user's pictures, each judged by a head that has not seen it. */
-struct estimate {
-    uint32_t *row, *train; /* (user.count): held out so far; of the fold under way; owned */
-    float *before, *after; /* (user.count, classes), of `row`; owned */
-    size_t count;
-};
-
-static int estimate_init(struct estimate *s, const struct tuning *t, struct err *e)
-{
-    const size_t n = t->user.count;
-    *s = (struct estimate){.row = calloc(n, sizeof(*s->row)),
-                           .train = calloc(n, sizeof(*s->train)),
-                           .before = calloc(n, t->head.classes * sizeof(float)),
-                           .after = calloc(n, t->head.classes * sizeof(float))};
-    return s->row && s->train && s->before && s->after ? 0 : err_memory(e);
-}
-
-static void estimate_release(struct estimate *s)
-{
-    free(s->row);
-    free(s->train);
-    free(s->before);
-    free(s->after);
-}
-
-static enum finetune_result estimate_fold(struct tuning *t, struct estimate *s, int fold,
-                                          struct err *e)
-{
-    double blend;
-    uint32_t *held = s->row + s->count;
-    const size_t train = fold_rows(t, fold, false, s->train), n = fold_rows(t, fold, true, held);
-    if (n == 0 || train == 0)
-        return FINETUNE_DONE;
-    const enum finetune_result result = tune(t, s->train, train, (uint64_t)fold + 1, &blend, e);
-    if (result != FINETUNE_DONE)
-        return result;
-    head_predict(&t->head, &t->user, held, n, s->after + s->count * t->head.classes);
-    head_blend(&t->head, 0);
-    head_predict(&t->head, &t->user, held, n, s->before + s->count * t->head.classes);
-    s->count += n;
-    return FINETUNE_DONE;
-}
-
-static enum finetune_result estimate(struct tuning *t, struct err *e)
-{
-    struct estimate s;
-    enum finetune_result result = FINETUNE_FAILED;
-    if (estimate_init(&s, t, e))
-        goto out;
-    result = FINETUNE_DONE;
-    for (int fold = 0; fold < t->plan.folds && result == FINETUNE_DONE; fold++)
-        result = estimate_fold(t, &s, fold, e);
-    if (result == FINETUNE_DONE &&
-        (measure(t, &t->user, s.row, s.count, s.before, &t->report->user_before, e) ||
-         measure(t, &t->user, s.row, s.count, s.after, &t->report->user_after, e)))
-        result = FINETUNE_FAILED;
-out:
-    estimate_release(&s);
-    return result;
-}
-
-/* The head of PREFIX, and its general accuracy. */
-static enum finetune_result tune_final(struct tuning *t, struct err *e)
-{
-    struct finetune_report *r = t->report;
-    uint32_t *row = malloc(t->user.count * sizeof(*row));
-    if (!row) {
-        err_memory(e);
-        return FINETUNE_FAILED;
-    }
-    for (size_t i = 0; i < t->user.count; i++)
-        row[i] = (uint32_t)i;
-    enum finetune_result result = FINETUNE_FAILED;
-    head_blend(&t->head, 0);
-    if (measure_general(t, t->exam, t->exams, &r->general_before, e))
-        goto out;
-    result = tune(t, row, t->user.count, 0, &r->blend, e);
-    if (result == FINETUNE_DONE && measure_general(t, t->exam, t->exams, &r->general_after, e))
-        result = FINETUNE_FAILED;
-out:
-    free(row);
-    return result;
-}
-
 /* ---- a run ---- */
 
 static size_t count_updates(const struct tuning *t)
@@ -523,13 +335,13 @@ enum finetune_result finetune(struct model *m, const struct finetune_data *data,
     if (check(&t, e))
         goto out;
     result = FINETUNE_NOT_WRITTEN;
-    if (tuned_check_outputs(options->prefix, e))
+    if (finetune_check_outputs(options->prefix, e))
         goto out;
     result = prepare(&t, e);
     if (result == FINETUNE_DONE)
-        result = estimate(&t, e);
+        result = tuning_estimate(&t, e);
     if (result == FINETUNE_DONE)
-        result = tune_final(&t, e);
+        result = tuning_finish(&t, e);
     if (result != FINETUNE_DONE)
         goto out;
     describe(&t);

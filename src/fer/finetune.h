@@ -148,11 +148,35 @@ void head_blend(struct head *h, double blend);
 void head_predict(struct head *h, const struct pool *p, const uint32_t *row, size_t count,
                   float *probabilities);
 
-/* ---- files ---- */
+/* ---- a run ---- */
 
-/* Can PREFIX's three files be written? Leaves nothing behind. Returns 0, or -1 with the first that
- * cannot. */
-int tuned_check_outputs(const char *prefix, struct err *e);
+/* A run. The first four are borrowed. */
+struct tuning {
+    struct model *model;
+    const struct finetune_data *data;
+    const struct finetune_options *options;
+    struct finetune_report *report;
+    int frozen;
+    struct finetune_reporter progress;
+    struct pool user, replay, test; /* owned; count 0 without */
+    struct head head;               /* owned */
+    struct head_lessons lessons;
+    struct split_plan plan; /* owned */
+    uint32_t *judge;        /* (judges), rows of `test` that choose the blend; owned */
+    size_t judges;
+    uint32_t *exam; /* (exams), rows of `test` that general accuracy is reported of; owned */
+    size_t exams;
+    float *scratch; /* probabilities of the rows of the largest pool; owned */
+};
+
+/* Trains a head for every fold and measures the user's accuracy before and after into t->report. */
+enum finetune_result tuning_estimate(struct tuning *t, struct err *e);
+
+/* Trains the head on all pictures, which leaves it in t->head, and measures the general accuracy
+ * before and after into t->report. */
+enum finetune_result tuning_finish(struct tuning *t, struct err *e);
+
+/* ---- files ---- */
 
 /* Writes the model as it is now as the triple PREFIX; see finetune() for the order and for the
  * comparison of the first `frozen_values` floats, and the header before them, with m->prefix's

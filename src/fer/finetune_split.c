@@ -15,8 +15,7 @@
 #define SMALL_VALUES (SMALL * SMALL)
 #define NEAR_IDENTICAL 0.9f
 
-/* ---- near-identical pictures
- * --------------------------------------------------------------------- */
+/* ---- near-identical pictures ---- */
 
 /* Area averages of a picture, with mean 0 and length 1 (length 0 for a picture of one grey). A
  * picture of fewer pixels repeats them. */

@@ -43,7 +43,7 @@ static int paths_init(struct paths *p, const char *prefix, struct err *e)
     return 0;
 }
 
-int tuned_check_outputs(const char *prefix, struct err *e)
+int finetune_check_outputs(const char *prefix, struct err *e)
 {
     struct paths p;
     const size_t length = strlen(prefix);

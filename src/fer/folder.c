@@ -19,8 +19,7 @@
 
 #define CLASS_MARK "_class="
 
-/* ---- labels
- * -------------------------------------------------------------------------------------- */
+/* ---- labels ---- */
 
 static int label_error(struct err *e, const char *path, const char *what, const struct names *names)
 {
@@ -93,8 +92,7 @@ static int find_label(const char *path, const char *below, const struct names *n
     return 0;
 }
 
-/* ---- pictures
- * ------------------------------------------------------------------------------------ */
+/* ---- pictures ---- */
 
 enum found {
     FOUND_NOTHING, /* could not be read */
@@ -220,8 +218,7 @@ static int read_pictures(struct reader *r, struct err *e)
     return 0;
 }
 
-/* ---- the folder
- * ---------------------------------------------------------------------------------- */
+/* ---- the folder ---- */
 
 void folder_report_release(struct folder_report *r)
 {

@@ -51,8 +51,11 @@ void tame_opencv()
 /* OpenCV's parser puts `(line): reason` where other code puts its function. */
 std::string describe(const cv::Exception &x)
 {
-    if (x.code == cv::Error::StsParseError && x.func[0] == '(')
-        return "line " + x.func.substr(1, x.func.find(')') - 1) + x.func.substr(x.func.find(':'));
+    size_t close = x.func.find("): ");
+    if (x.code == cv::Error::StsParseError && close != std::string::npos) {
+        size_t digits = x.func.rfind('(', close) + 1;
+        return "line " + x.func.substr(digits, close - digits) + x.func.substr(close + 1);
+    }
     return "OpenCV: " + x.err.substr(0, x.err.find('\n'));
 }
 
@@ -201,9 +204,16 @@ void check_cascade(const cv::FileNode &root)
     }
 }
 
-/* OpenCV's parser calls itself for every level and would run out of stack. */
-void check_nesting(const std::string &text)
+/* OpenCV's parser reads on behind the end of some files that are cut short, and calls itself for
+ * every level of nesting until it is out of stack. */
+void check_text(const std::string &text)
 {
+    const std::string last = "</opencv_storage>";
+    size_t end = text.find_last_not_of(" \t\r\n") + 1;
+    require(text.compare(0, 5, "<?xml") == 0, "it is no XML file");
+    require(end >= last.size() && text.compare(end - last.size(), last.size(), last) == 0,
+            "it does not end with " + last);
+
     const int limit = 64; /* cascades have 7 levels */
     int depth = 0;
     for (size_t at = text.find('<'); at != std::string::npos; at = text.find('<', at + 1)) {
@@ -212,17 +222,16 @@ void check_nesting(const std::string &text)
             require(at != std::string::npos, "a comment does not end");
             continue;
         }
-        if (at + 1 < text.size() && (text[at + 1] == '!' || text[at + 1] == '?'))
+        if (text[at + 1] == '!' || text[at + 1] == '?')
             continue;
-        depth += at + 1 < text.size() && text[at + 1] == '/' ? -1 : 1;
+        depth += text[at + 1] == '/' ? -1 : 1;
         require(depth <= limit, "its elements lie more than " + std::to_string(limit) + " deep");
     }
 }
 
 void load(haar &h, const std::string &text)
 {
-    require(text.compare(0, 5, "<?xml") == 0, "it is no XML file");
-    check_nesting(text);
+    check_text(text);
     cv::FileStorage storage(text, cv::FileStorage::READ | cv::FileStorage::MEMORY);
     require(storage.isOpened(), "OpenCV does not open it");
     cv::FileNode root = storage.getFirstTopLevelNode();

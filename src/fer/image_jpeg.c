@@ -130,10 +130,9 @@ static int read_picture(struct jpeg_reader *r, const struct image_bytes *source,
     jpeg_mem_src(codec, source->data, source->size);
     jpeg_save_markers(codec, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(codec, TRUE);
-    if (image_check_size(codec->image_width, codec->image_height, r->reason) ||
-        choose_output(r, channels) ||
-        image_init(&out->image, (int)codec->image_width, (int)codec->image_height, channels,
-                   r->reason))
+    if (image_init(&out->image, (int)codec->image_width, (int)codec->image_height, channels,
+                   r->reason) ||
+        choose_output(r, channels))
         return -1;
     out->orientation = exif_orientation(codec); /* jpeg_finish_decompress forgets the markers */
     jpeg_start_decompress(codec);

@@ -6,6 +6,7 @@
  * as does a missing end. */
 #include "fer/image_codec.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,7 @@ static void on_warning(png_structp png, png_const_charp text)
     (void)text;
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 struct png_reader {
     png_structp png;
@@ -189,7 +190,7 @@ static int decode(const struct image_bytes *source, int channels, struct image_d
 
 const struct image_codec IMAGE_CODEC_PNG = {sniff, decode};
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 static int write_picture(png_structp png, png_infop info, const struct image *im, FILE *stream)
 {
@@ -231,9 +232,12 @@ int image_write_png(const struct image *im, const char *path, struct err *e)
     if (atomic_open(&file, path, e))
         return -1;
     struct err reason = {""};
+    errno = 0;
     if (write_stream(im, file.stream, &reason)) {
+        /* libpng only says that a write failed, the system why. */
+        err_set(e, "cannot write '%s': %s", path, errno ? strerror(errno) : reason.text);
         atomic_abandon(&file);
-        return err_set(e, "cannot write '%s': %s", path, reason.text);
+        return -1;
     }
     return atomic_commit(&file, e);
 }

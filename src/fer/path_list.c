@@ -64,7 +64,7 @@ static void sort_from(struct path_list *list, size_t first)
         qsort(list->path + first, list->count - first, sizeof(*list->path), compare_paths);
 }
 
-/* ---- the walk -------------------------------------------------------------------------------- */
+/* ---- the walk ---- */
 
 /* The folders from the one named by the user down to the one being read. */
 struct folder {

@@ -48,7 +48,7 @@ struct plot {
     cairo_t *cr; /* for all but texts */
 };
 
-/* ---- values and axes ------------------------------------------------------------------------- */
+/* ---- values and axes ---- */
 
 static double value_of(const struct epoch *epoch, enum curve c)
 {
@@ -155,7 +155,7 @@ static double y_of(const struct panel *panel, double value)
     return PANEL_BOTTOM - (PANEL_BOTTOM - PANEL_TOP) * (value - a->low) / (a->high - a->low);
 }
 
-/* ---- drawing --------------------------------------------------------------------------------- */
+/* ---- drawing ---- */
 
 static void set_colour(cairo_t *cr, struct colour c)
 {
@@ -360,7 +360,7 @@ static void draw_plot(const struct plot *p)
     draw_panel(p, &accuracy);
 }
 
-/* ---- the file -------------------------------------------------------------------------------- */
+/* ---- the file ---- */
 
 int plot_history(const struct epoch *epochs, size_t count, const char *path, struct err *e)
 {

@@ -7,10 +7,11 @@
 #include "nn/simd.h"
 
 static const char *const NAMES[ACT_COUNT] = {
-    [ACT_LINEAR] = "linear", [ACT_RELU] = "relu",   [ACT_LEAKY] = "leaky", [ACT_LOGISTIC] = "logistic",
-    [ACT_TANH] = "tanh",     [ACT_ELU] = "elu",     [ACT_SELU] = "selu",   [ACT_LOGGY] = "loggy",
-    [ACT_RELIE] = "relie",   [ACT_RAMP] = "ramp",   [ACT_HARDTAN] = "hardtan", [ACT_LHTAN] = "lhtan",
-    [ACT_PLSE] = "plse",     [ACT_STAIR] = "stair",
+    [ACT_LINEAR] = "linear",     [ACT_RELU] = "relu",       [ACT_LEAKY] = "leaky",
+    [ACT_LOGISTIC] = "logistic", [ACT_TANH] = "tanh",       [ACT_ELU] = "elu",
+    [ACT_SELU] = "selu",         [ACT_LOGGY] = "loggy",     [ACT_RELIE] = "relie",
+    [ACT_RAMP] = "ramp",         [ACT_HARDTAN] = "hardtan", [ACT_LHTAN] = "lhtan",
+    [ACT_PLSE] = "plse",         [ACT_STAIR] = "stair",
 };
 
 int activation_parse(struct layer_parser *p, const char *fallback, enum activation *act)
@@ -21,8 +22,8 @@ int activation_parse(struct layer_parser *p, const char *fallback, enum activati
             *act = (enum activation)i;
             return 0;
         }
-    return err_set(p->e, "%s:%d: unknown activation '%s' in [%s]", p->cfg->path, cfg_line(p->section, "activation"),
-                   name, p->section->name);
+    return err_set(p->e, "%s:%d: unknown activation '%s' in [%s]", p->cfg->path,
+                   cfg_line(p->section, "activation"), name, p->section->name);
 }
 
 static float forward_one(enum activation act, float x)
@@ -131,5 +132,6 @@ void activation_backward_tensor(enum activation act, const struct tensor *y, str
         return;
 #pragma omp parallel for
     for (int n = 0; n < y->batch; n++)
-        activation_backward(act, y->value + (size_t)n * picture, dy->value + (size_t)n * picture, picture);
+        activation_backward(act, y->value + (size_t)n * picture, dy->value + (size_t)n * picture,
+                            picture);
 }

@@ -1,5 +1,5 @@
-/* Batch normalisation; see batchnorm.h. Sums are taken slice by slice and reduced in one order, so that they do not
- * depend on the number of threads. */
+/* Batch normalisation; see batchnorm.h. Sums are taken slice by slice and reduced in one order, so
+ * that they do not depend on the number of threads. */
 #include "nn/batchnorm.h"
 
 #include <math.h>
@@ -64,20 +64,20 @@ static void apply(const struct batchnorm *bn, const struct tensor *x, struct ten
 #pragma omp parallel for
     for (int s = 0; s < slices; s++) {
         size_t channel = (size_t)(s % groups) * (size_t)x->block, at = (size_t)s * slice;
-        simd()->scale_shift(x->value + at, y->value + at, pixels_of(x), x->block, bn->a + channel, bn->b + channel,
-                            relu);
+        simd()->scale_shift(x->value + at, y->value + at, pixels_of(x), x->block, bn->a + channel,
+                            bn->b + channel, relu);
     }
 }
 
-void batchnorm_train(struct batchnorm *bn, const struct batchnorm_params *p, const struct tensor *x, struct tensor *y,
-                     bool relu)
+void batchnorm_train(struct batchnorm *bn, const struct batchnorm_params *p, const struct tensor *x,
+                     struct tensor *y, bool relu)
 {
     int slices = tensor_slices(x);
     size_t slice = tensor_slice(x), channels = (size_t)x->shape.channels;
 #pragma omp parallel for
     for (int s = 0; s < slices; s++)
-        simd()->moments(x->value + (size_t)s * slice, pixels_of(x), x->block, bn->part[0] + s * x->block,
-                        bn->part[1] + s * x->block);
+        simd()->moments(x->value + (size_t)s * slice, pixels_of(x), x->block,
+                        bn->part[0] + s * x->block, bn->part[1] + s * x->block);
     reduce_moments(bn, x);
     for (size_t c = 0; c < channels; c++) {
         p->rolling_mean[c] = .99f * p->rolling_mean[c] + .01f * bn->mean[c];
@@ -96,14 +96,19 @@ void batchnorm_fold(const struct batchnorm_params *p, int channels, float *a, fl
     }
 }
 
-void batchnorm_infer(struct batchnorm *bn, const struct batchnorm_params *p, const struct tensor *x, struct tensor *y)
+void batchnorm_take(struct batchnorm *bn, const struct batchnorm_params *p, int channels)
 {
-    batchnorm_fold(p, x->shape.channels, bn->a, bn->b);
+    batchnorm_fold(p, channels, bn->a, bn->b);
+}
+
+void batchnorm_infer(struct batchnorm *bn, const struct tensor *x, struct tensor *y)
+{
     apply(bn, x, y, false);
 }
 
 /* Sums over the batch of the two parts of channel c. */
-static void reduce_sums(const struct batchnorm *bn, const struct tensor *x, size_t c, double *sum, double *product)
+static void reduce_sums(const struct batchnorm *bn, const struct tensor *x, size_t c, double *sum,
+                        double *product)
 {
     size_t channels = (size_t)x->shape.channels;
     *sum = *product = 0;
@@ -113,10 +118,11 @@ static void reduce_sums(const struct batchnorm *bn, const struct tensor *x, size
     }
 }
 
-/* With r = 1/sqrt(variance + 1e-5): dx = scale r (dy - sum(dy)/N - (x - mean) r^2 sum(dy (x - mean))/N), written as
- * a dy + b x + c. */
-void batchnorm_backward(struct batchnorm *bn, const struct batchnorm_params *p, const struct batchnorm_gradients *g,
-                        const struct tensor *x, struct tensor *dy)
+/* With r = 1/sqrt(variance + 1e-5): dx = scale r (dy - sum(dy)/N - (x - mean) r^2 sum(dy (x -
+ * mean))/N), written as a dy + b x + c. */
+void batchnorm_backward(struct batchnorm *bn, const struct batchnorm_params *p,
+                        const struct batchnorm_gradients *g, const struct tensor *x,
+                        struct tensor *dy)
 {
     int slices = tensor_slices(x), groups = x->shape.channels / x->block;
     size_t slice = tensor_slice(x), channels = (size_t)x->shape.channels;
@@ -124,8 +130,9 @@ void batchnorm_backward(struct batchnorm *bn, const struct batchnorm_params *p, 
 #pragma omp parallel for
     for (int s = 0; s < slices; s++) {
         size_t channel = (size_t)(s % groups) * (size_t)x->block, at = (size_t)s * slice;
-        simd()->gradient_sums(dy->value + at, x->value + at, pixels_of(x), x->block, bn->mean + channel,
-                              bn->part[0] + s * x->block, bn->part[1] + s * x->block);
+        simd()->gradient_sums(dy->value + at, x->value + at, pixels_of(x), x->block,
+                              bn->mean + channel, bn->part[0] + s * x->block,
+                              bn->part[1] + s * x->block);
     }
     for (size_t c = 0; c < channels; c++) {
         double sum, product, r = 1 / sqrt((double)bn->variance[c] + (double)BACKWARD_EPSILON);
@@ -141,7 +148,7 @@ void batchnorm_backward(struct batchnorm *bn, const struct batchnorm_params *p, 
 #pragma omp parallel for
     for (int s = 0; s < slices; s++) {
         size_t channel = (size_t)(s % groups) * (size_t)x->block, at = (size_t)s * slice;
-        simd()->gradient_mix(dy->value + at, x->value + at, pixels_of(x), x->block, bn->a + channel, bn->b + channel,
-                             bn->c + channel);
+        simd()->gradient_mix(dy->value + at, x->value + at, pixels_of(x), x->block, bn->a + channel,
+                             bn->b + channel, bn->c + channel);
     }
 }

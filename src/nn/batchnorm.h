@@ -1,6 +1,6 @@
-/* Batch normalisation as darknet defines it (batchnorm_layer.c; Ioffe & Szegedy 2015 with another epsilon):
- * y = scale * (x - mean) / (sqrt(variance) + 1e-6) + bias with variance over n-1, rolling averages .99/.01; in the
- * backward pass 1e-5 inside the root. */
+/* Batch normalisation as darknet defines it (batchnorm_layer.c; Ioffe & Szegedy 2015 with another
+ * epsilon): y = scale * (x - mean) / (sqrt(variance) + 1e-6) + bias with variance over n-1, rolling
+ * averages .99/.01; in the backward pass 1e-5 inside the root. */
 #ifndef FERCLI_NN_BATCHNORM_H
 #define FERCLI_NN_BATCHNORM_H
 
@@ -9,9 +9,10 @@
 #include "nn/tensor.h"
 
 struct batchnorm {
-    float *mean, *variance; /* (channels) of the last training pass; owned with all below in one block */
-    float *a, *b, *c;       /* (channels) coefficients of the pass being done */
-    float *part[2];         /* (slices * block) sums by slice, before they are reduced */
+    float *mean,
+        *variance;    /* (channels) of the last training pass; owned with all below in one block */
+    float *a, *b, *c; /* (channels) coefficients of the pass being done */
+    float *part[2];   /* (slices * block) sums by slice, before they are reduced */
 };
 
 /* The parameters; NULL bias: none. */
@@ -27,13 +28,15 @@ int batchnorm_init(struct batchnorm *bn, const struct tensor *x, struct err *e);
 void batchnorm_release(struct batchnorm *bn);
 
 /* y from x by the batch's statistics; moves the rolling ones. With relu: and not below 0. */
-void batchnorm_train(struct batchnorm *bn, const struct batchnorm_params *p, const struct tensor *x, struct tensor *y,
-                     bool relu);
-/* y from x by the rolling statistics. x may be y. */
-void batchnorm_infer(struct batchnorm *bn, const struct batchnorm_params *p, const struct tensor *x, struct tensor *y);
+void batchnorm_train(struct batchnorm *bn, const struct batchnorm_params *p, const struct tensor *x,
+                     struct tensor *y, bool relu);
+/* Takes the rolling statistics as they are now; then y from x by them. x may be y. */
+void batchnorm_take(struct batchnorm *bn, const struct batchnorm_params *p, int channels);
+void batchnorm_infer(struct batchnorm *bn, const struct tensor *x, struct tensor *y);
 /* dy becomes dx; the parameters' gradients are added to. */
-void batchnorm_backward(struct batchnorm *bn, const struct batchnorm_params *p, const struct batchnorm_gradients *g,
-                        const struct tensor *x, struct tensor *dy);
+void batchnorm_backward(struct batchnorm *bn, const struct batchnorm_params *p,
+                        const struct batchnorm_gradients *g, const struct tensor *x,
+                        struct tensor *dy);
 
 /* Inference as y = a x + b: one pair a channel. */
 void batchnorm_fold(const struct batchnorm_params *p, int channels, float *a, float *b);

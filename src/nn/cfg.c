@@ -7,6 +7,7 @@
 #include "base/parse.h"
 
 #define MAX_SECTIONS 4096
+#define MAX_KEYS 256 /* of a section; darknet's own have fewer than 40 */
 
 static bool is_blank(char c)
 {
@@ -30,10 +31,12 @@ static int add_option(struct cfg *c, const char *key, const char *value, int lin
     if (c->sections == 0)
         return err_set(e, "%s:%d: '%s' stands before the first [section]", c->path, line, key);
     struct cfg_section *s = &c->section[c->sections - 1];
+    if (s->options == MAX_KEYS)
+        return err_set(e, "%s:%d: more than %d keys in [%s]", c->path, line, MAX_KEYS, s->name);
     for (int i = 0; i < s->options; i++)
         if (strcmp(s->option[i].key, key) == 0)
-            return err_set(e, "%s:%d: '%s' is given twice in [%s], first in line %d", c->path, line, key, s->name,
-                           s->option[i].line);
+            return err_set(e, "%s:%d: '%s' is given twice in [%s], first in line %d", c->path, line,
+                           key, s->name, s->option[i].line);
     struct cfg_option *grown = realloc(s->option, (size_t)(s->options + 1) * sizeof(*grown));
     if (!grown)
         return err_memory(e);
@@ -126,26 +129,26 @@ static struct cfg_option *find_option(struct cfg_section *s, const char *key)
     return NULL;
 }
 
-int cfg_int(const struct cfg *c, struct cfg_section *s, const char *key, int fallback, int low, int high, int *value,
-            struct err *e)
+int cfg_int(const struct cfg *c, struct cfg_section *s, const char *key, int fallback, int low,
+            int high, int *value, struct err *e)
 {
     const struct cfg_option *o = find_option(s, key);
     long number = fallback;
     if (o && parse_long(o->value, low, high, &number))
-        return err_set(e, "%s:%d: %s=%s in [%s] is not a whole number from %d to %d", c->path, o->line, key, o->value,
-                       s->name, low, high);
+        return err_set(e, "%s:%d: %s=%s in [%s] is not a whole number from %d to %d", c->path,
+                       o->line, key, o->value, s->name, low, high);
     *value = (int)number;
     return 0;
 }
 
-int cfg_real(const struct cfg *c, struct cfg_section *s, const char *key, double fallback, double low, double high,
-             double *value, struct err *e)
+int cfg_real(const struct cfg *c, struct cfg_section *s, const char *key, double fallback,
+             double low, double high, double *value, struct err *e)
 {
     const struct cfg_option *o = find_option(s, key);
     *value = fallback;
     if (o && parse_double(o->value, low, high, value))
-        return err_set(e, "%s:%d: %s=%s in [%s] is not a number from %g to %g", c->path, o->line, key, o->value,
-                       s->name, low, high);
+        return err_set(e, "%s:%d: %s=%s in [%s] is not a number from %g to %g", c->path, o->line,
+                       key, o->value, s->name, low, high);
     return 0;
 }
 
@@ -155,7 +158,8 @@ const char *cfg_word(struct cfg_section *s, const char *key, const char *fallbac
     return o ? o->value : fallback;
 }
 
-int cfg_list(const struct cfg *c, struct cfg_section *s, const char *key, double **values, int *count, struct err *e)
+int cfg_list(const struct cfg *c, struct cfg_section *s, const char *key, double **values,
+             int *count, struct err *e)
 {
     const struct cfg_option *o = find_option(s, key);
     *values = NULL;
@@ -177,8 +181,8 @@ int cfg_list(const struct cfg *c, struct cfg_section *s, const char *key, double
         if (*item == '\0' && !rest) /* darknet's own files end some lists with a comma */
             break;
         if (parse_double(item, -1e9, 1e9, &list[used++])) {
-            err_set(e, "%s:%d: %s=%s in [%s] is not a list of numbers: '%s'", c->path, o->line, key, o->value, s->name,
-                    item);
+            err_set(e, "%s:%d: %s=%s in [%s] is not a list of numbers: '%s'", c->path, o->line, key,
+                    o->value, s->name, item);
             goto out;
         }
     }

@@ -1,5 +1,6 @@
-/* oneDNN 2 behind engine.h; the only file that knows it. (oneDNN 3 creates primitive descriptors in one step: a move
- * stays in here.) Convolutions: Intel's JIT kernels for whatever the CPU has, on blocked layouts. */
+/* oneDNN 2 behind engine.h; the only file that knows it. (oneDNN 3 creates primitive descriptors in
+ * one step: a move stays in here.) Convolutions: Intel's JIT kernels for whatever the CPU has, on
+ * blocked layouts. */
 #include "nn/engine.h"
 
 #include <omp.h>
@@ -37,9 +38,11 @@ enum isa engine_isa(void)
 const char *nn_engine_name(void)
 {
     static char name[64];
-    static const char *const sets[] = {[ISA_PLAIN] = "plain", [ISA_AVX2] = "AVX2", [ISA_AVX512] = "AVX-512"};
+    static const char *const sets[] = {
+        [ISA_PLAIN] = "plain", [ISA_AVX2] = "AVX2", [ISA_AVX512] = "AVX-512"};
     const dnnl_version_t *v = dnnl_version();
-    snprintf(name, sizeof(name), "oneDNN %d.%d.%d, %s", v->major, v->minor, v->patch, sets[engine_isa()]);
+    snprintf(name, sizeof(name), "oneDNN %d.%d.%d, %s", v->major, v->minor, v->patch,
+             sets[engine_isa()]);
     return name;
 }
 
@@ -56,8 +59,8 @@ int nn_threads(void)
 void gemm_run(const struct gemm *g)
 {
     dnnl_dim_t lda = g->transpose_a ? g->m : g->k, ldb = g->transpose_b ? g->k : g->n;
-    dnnl_sgemm(g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N', g->m, g->n, g->k, 1, g->a, lda, g->b, ldb,
-               g->beta, g->c, g->n);
+    dnnl_sgemm(g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N', g->m, g->n, g->k, 1, g->a,
+               lda, g->b, ldb, g->beta, g->c, g->n);
 }
 
 /* A primitive with memory objects whose data is set at each run. */
@@ -93,10 +96,12 @@ static void pass_run(struct pass *p, const void *const *data)
     dnnl_stream_wait(cpu_stream);
 }
 
-static int reorder_make(struct pass *p, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to)
+static int reorder_make(struct pass *p, const dnnl_memory_desc_t *from,
+                        const dnnl_memory_desc_t *to)
 {
     dnnl_primitive_desc_t pd;
-    if (dnnl_reorder_primitive_desc_create(&pd, from, cpu_engine, to, cpu_engine, NULL) != dnnl_success)
+    if (dnnl_reorder_primitive_desc_create(&pd, from, cpu_engine, to, cpu_engine, NULL) !=
+        dnnl_success)
         return -1;
     int failed = dnnl_primitive_create(&p->primitive, pd) != dnnl_success;
     dnnl_primitive_desc_destroy(pd);
@@ -105,8 +110,9 @@ static int reorder_make(struct pass *p, const dnnl_memory_desc_t *from, const dn
 
 struct conv {
     struct conv_shape shape;
-    struct pass forward, data, weights;           /* the three passes; unused ones are empty */
-    struct pass to_forward, to_data, from_weights; /* between the file's layout of weights and the passes' */
+    struct pass forward, data, weights; /* the three passes; unused ones are empty */
+    struct pass to_forward, to_data,
+        from_weights; /* between the file's layout of weights and the passes' */
     float *forward_weights, *data_weights, *weights_gradient; /* in the passes' layouts; owned */
 };
 
@@ -130,16 +136,19 @@ static int describe(struct conv_descs *d, const struct conv_shape *s)
     dnnl_dims_t bias = {s->out.channels};
     const dnnl_dim_t *dims = g > 1 ? grouped : grouped + 1;
     int ndims = g > 1 ? 5 : 4;
-    if (tensor_desc(&d->x, s->batch, s->in, s->in_block) || tensor_desc(&d->y, s->batch, s->out, s->out_block))
+    if (tensor_desc(&d->x, s->batch, s->in, s->in_block) ||
+        tensor_desc(&d->y, s->batch, s->out, s->out_block))
         return -1;
-    dnnl_memory_desc_init_by_tag(&d->plain_weights, ndims, dims, dnnl_f32, g > 1 ? dnnl_goihw : dnnl_oihw);
+    dnnl_memory_desc_init_by_tag(&d->plain_weights, ndims, dims, dnnl_f32,
+                                 g > 1 ? dnnl_goihw : dnnl_oihw);
     dnnl_memory_desc_init_by_tag(&d->any_weights, ndims, dims, dnnl_f32, dnnl_format_tag_any);
     dnnl_memory_desc_init_by_tag(&d->bias, 1, bias, dnnl_f32, dnnl_a);
     int in[2] = {s->in.height, s->in.width}, out[2] = {s->out.height, s->out.width};
     for (int i = 0; i < 2; i++) {
         d->strides[i] = s->stride;
         d->before[i] = s->pad;
-        /* darknet rounds the output down; what the last window leaves over is negative padding to oneDNN */
+        /* darknet rounds the output down; what the last window leaves over is negative padding to
+         * oneDNN */
         d->after[i] = (out[i] - 1) * s->stride + s->size - in[i] - s->pad;
     }
     return 0;
@@ -158,20 +167,23 @@ static int make_forward(struct conv *c, const struct conv_descs *d, dnnl_primiti
     dnnl_primitive_attr_t attr = NULL;
     dnnl_post_ops_t post = NULL;
     int result = -1;
-    if (dnnl_convolution_forward_desc_init(&desc, kind, dnnl_convolution_direct, &d->x, &d->any_weights,
-                                           s->bias ? &d->bias : NULL, &d->y, d->strides, d->before,
-                                           d->after) != dnnl_success ||
-        dnnl_primitive_attr_create(&attr) != dnnl_success || dnnl_post_ops_create(&post) != dnnl_success)
+    if (dnnl_convolution_forward_desc_init(&desc, kind, dnnl_convolution_direct, &d->x,
+                                           &d->any_weights, s->bias ? &d->bias : NULL, &d->y,
+                                           d->strides, d->before, d->after) != dnnl_success ||
+        dnnl_primitive_attr_create(&attr) != dnnl_success ||
+        dnnl_post_ops_create(&post) != dnnl_success)
         goto out;
-    if (s->clip && (dnnl_post_ops_append_eltwise(post, 1, dnnl_eltwise_relu, s->slope, 0) != dnnl_success ||
-                    dnnl_primitive_attr_set_post_ops(attr, post) != dnnl_success))
+    if (s->clip &&
+        (dnnl_post_ops_append_eltwise(post, 1, dnnl_eltwise_relu, s->slope, 0) != dnnl_success ||
+         dnnl_primitive_attr_set_post_ops(attr, post) != dnnl_success))
         goto out;
     if (dnnl_primitive_desc_create(pd, &desc, attr, cpu_engine, NULL) != dnnl_success)
         goto out;
     const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(*pd, dnnl_query_weights_md, 0);
     c->forward_weights = weights_memory(weights);
     if (!c->forward_weights || dnnl_primitive_create(&c->forward.primitive, *pd) != dnnl_success ||
-        pass_add(&c->forward, DNNL_ARG_SRC, &d->x) || pass_add(&c->forward, DNNL_ARG_WEIGHTS, weights) ||
+        pass_add(&c->forward, DNNL_ARG_SRC, &d->x) ||
+        pass_add(&c->forward, DNNL_ARG_WEIGHTS, weights) ||
         pass_add(&c->forward, DNNL_ARG_DST, &d->y) ||
         (s->bias && pass_add(&c->forward, DNNL_ARG_BIAS, &d->bias)) ||
         reorder_make(&c->to_forward, &d->plain_weights, weights))
@@ -185,35 +197,45 @@ out:
     return result;
 }
 
-static int make_backward_data(struct conv *c, const struct conv_descs *d, const_dnnl_primitive_desc_t hint)
+static int make_backward_data(struct conv *c, const struct conv_descs *d,
+                              const_dnnl_primitive_desc_t hint)
 {
     dnnl_convolution_desc_t desc;
     dnnl_primitive_desc_t pd;
-    if (dnnl_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct, &d->x, &d->any_weights, &d->y,
-                                                 d->strides, d->before, d->after) != dnnl_success ||
+    if (dnnl_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct, &d->x,
+                                                 &d->any_weights, &d->y, d->strides, d->before,
+                                                 d->after) != dnnl_success ||
         dnnl_primitive_desc_create(&pd, &desc, NULL, cpu_engine, hint) != dnnl_success)
         return -1;
     const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
     c->data_weights = weights_memory(weights);
-    int failed = !c->data_weights || dnnl_primitive_create(&c->data.primitive, pd) != dnnl_success ||
-                 pass_add(&c->data, DNNL_ARG_DIFF_DST, &d->y) || pass_add(&c->data, DNNL_ARG_WEIGHTS, weights) ||
-                 pass_add(&c->data, DNNL_ARG_DIFF_SRC, &d->x) || reorder_make(&c->to_data, &d->plain_weights, weights);
+    int failed = !c->data_weights ||
+                 dnnl_primitive_create(&c->data.primitive, pd) != dnnl_success ||
+                 pass_add(&c->data, DNNL_ARG_DIFF_DST, &d->y) ||
+                 pass_add(&c->data, DNNL_ARG_WEIGHTS, weights) ||
+                 pass_add(&c->data, DNNL_ARG_DIFF_SRC, &d->x) ||
+                 reorder_make(&c->to_data, &d->plain_weights, weights);
     dnnl_primitive_desc_destroy(pd);
     return failed ? -1 : 0;
 }
 
-static int make_backward_weights(struct conv *c, const struct conv_descs *d, const_dnnl_primitive_desc_t hint)
+static int make_backward_weights(struct conv *c, const struct conv_descs *d,
+                                 const_dnnl_primitive_desc_t hint)
 {
     dnnl_convolution_desc_t desc;
     dnnl_primitive_desc_t pd;
-    if (dnnl_convolution_backward_weights_desc_init(&desc, dnnl_convolution_direct, &d->x, &d->any_weights, NULL,
-                                                    &d->y, d->strides, d->before, d->after) != dnnl_success ||
+    if (dnnl_convolution_backward_weights_desc_init(&desc, dnnl_convolution_direct, &d->x,
+                                                    &d->any_weights, NULL, &d->y, d->strides,
+                                                    d->before, d->after) != dnnl_success ||
         dnnl_primitive_desc_create(&pd, &desc, NULL, cpu_engine, hint) != dnnl_success)
         return -1;
-    const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
+    const dnnl_memory_desc_t *weights =
+        dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
     c->weights_gradient = weights_memory(weights);
-    int failed = !c->weights_gradient || dnnl_primitive_create(&c->weights.primitive, pd) != dnnl_success ||
-                 pass_add(&c->weights, DNNL_ARG_SRC, &d->x) || pass_add(&c->weights, DNNL_ARG_DIFF_DST, &d->y) ||
+    int failed = !c->weights_gradient ||
+                 dnnl_primitive_create(&c->weights.primitive, pd) != dnnl_success ||
+                 pass_add(&c->weights, DNNL_ARG_SRC, &d->x) ||
+                 pass_add(&c->weights, DNNL_ARG_DIFF_DST, &d->y) ||
                  pass_add(&c->weights, DNNL_ARG_DIFF_WEIGHTS, weights) ||
                  reorder_make(&c->from_weights, weights, &d->plain_weights);
     dnnl_primitive_desc_destroy(pd);
@@ -223,7 +245,8 @@ static int make_backward_weights(struct conv *c, const struct conv_descs *d, con
 static void destroy(void *kernel)
 {
     struct conv *c = kernel;
-    struct pass *all[] = {&c->forward, &c->data, &c->weights, &c->to_forward, &c->to_data, &c->from_weights};
+    struct pass *all[] = {&c->forward,    &c->data,    &c->weights,
+                          &c->to_forward, &c->to_data, &c->from_weights};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         pass_release(all[i]);
     free(c->forward_weights);
@@ -251,9 +274,10 @@ static void *create(const struct conv_shape *s, struct err *e)
     if (!failed)
         return c;
     destroy(c);
-    return err_null(e, "oneDNN has no convolution of %dx%d, stride %d, %d to %d channels in %d groups on %dx%d",
-                    s->size, s->size, s->stride, s->in.channels, s->out.channels, s->groups, s->in.width,
-                    s->in.height);
+    return err_null(
+        e, "oneDNN has no convolution of %dx%d, stride %d, %d to %d channels in %d groups on %dx%d",
+        s->size, s->size, s->stride, s->in.channels, s->out.channels, s->groups, s->in.width,
+        s->in.height);
 }
 
 static void set_weights(void *kernel, const float *weights)

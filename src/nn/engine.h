@@ -1,4 +1,5 @@
-/* What the compute library behind the engine gives: convolutions, matrix products, the CPU's instruction set. */
+/* What the compute library behind the engine gives: convolutions, matrix products, the CPU's
+ * instruction set. */
 #ifndef FERCLI_NN_ENGINE_H
 #define FERCLI_NN_ENGINE_H
 
@@ -11,7 +12,8 @@ enum isa { ISA_PLAIN, ISA_AVX2, ISA_AVX512 };
 /* The newest set that the library compiles kernels for on this CPU. */
 enum isa engine_isa(void);
 
-/* C = op(A) op(B) + beta C, all row-major: C is (m, n), op(A) (m, k), op(B) (k, n). Uses all threads. */
+/* C = op(A) op(B) + beta C, all row-major: C is (m, n), op(A) (m, k), op(B) (k, n). Uses all
+ * threads. */
 struct gemm {
     bool transpose_a, transpose_b;
     int m, n, k;
@@ -27,10 +29,10 @@ struct conv_shape {
     struct nn_shape in, out;
     int in_block, out_block;
     int size, stride, pad, groups;
-    bool bias;       /* add biases in the forward pass */
-    bool clip;       /* forward: values below zero ... */
-    float slope;     /* ... are multiplied by this (0: ReLU) */
-    bool training;   /* the backward passes are wanted ... */
+    bool bias;           /* add biases in the forward pass */
+    bool clip;           /* forward: values below zero ... */
+    float slope;         /* ... are multiplied by this (0: ReLU) */
+    bool training;       /* the backward passes are wanted ... */
     bool input_gradient; /* ... the one to the input too */
 };
 
@@ -42,7 +44,8 @@ struct conv_kernels {
     void (*set_weights)(void *kernel, const float *weights);
     void (*forward)(void *kernel, const float *x, const float *bias, float *y);
     void (*backward_data)(void *kernel, const float *dy, float *dx);
-    void (*backward_weights)(void *kernel, const float *x, const float *dy, float *dw); /* overwrites dw */
+    void (*backward_weights)(void *kernel, const float *x, const float *dy,
+                             float *dw); /* overwrites dw */
     void (*destroy)(void *kernel);
 };
 extern const struct conv_kernels CONV_DNNL;

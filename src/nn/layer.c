@@ -41,14 +41,15 @@ int layer_parse_sources(struct layer_parser *p, const char *key, int **source, i
         goto out;
     }
     if (*count == 0) {
-        err_set(p->e, "%s:%d: [%s] needs '%s', the layers it reads", p->cfg->path, line, p->section->name, key);
+        err_set(p->e, "%s:%d: [%s] needs '%s', the layers it reads", p->cfg->path, line,
+                p->section->name, key);
         goto out;
     }
     for (int i = 0; i < *count; i++) {
         double absolute = values[i] < 0 ? p->index + values[i] : values[i];
         if (absolute < 0 || absolute >= p->index || absolute != (double)(int)absolute) {
-            err_set(p->e, "%s:%d: %s=%g in [%s] is not one of the %d layers before it", p->cfg->path, line, key,
-                    values[i], p->section->name, p->index);
+            err_set(p->e, "%s:%d: %s=%g in [%s] is not one of the %d layers before it",
+                    p->cfg->path, line, key, values[i], p->section->name, p->index);
             goto out;
         }
         (*source)[i] = (int)absolute;
@@ -68,6 +69,6 @@ int layer_refuse_key(struct layer_parser *p, const char *key)
     const char *value = cfg_word(p->section, key, "0");
     if (strcmp(value, "0") == 0)
         return 0;
-    return err_set(p->e, "%s:%d: %s=%s in [%s] is not supported", p->cfg->path, cfg_line(p->section, key), key, value,
-                   p->section->name);
+    return err_set(p->e, "%s:%d: %s=%s in [%s] is not supported", p->cfg->path,
+                   cfg_line(p->section, key), key, value, p->section->name);
 }

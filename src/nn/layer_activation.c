@@ -30,7 +30,8 @@ static void backward(struct op *op)
     struct tensor dx = plan_source_gradient(op->plan, source);
     if (!dx.value)
         return;
-    activation_backward_tensor(((const struct activation_layer *)op->layer)->activation, &op->out, dy);
+    activation_backward_tensor(((const struct activation_layer *)op->layer)->activation, &op->out,
+                               dy);
     memcpy(dx.value, dy->value, tensor_values(dy) * sizeof(float));
     plan_gradient_done(op->plan, source, &dx);
 }

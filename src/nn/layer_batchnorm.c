@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "nn/batchnorm.h"
+#include "nn/fold.h"
 #include "nn/plan.h"
 
 struct batchnorm_op {
@@ -32,28 +32,26 @@ static void release(struct op *op)
     batchnorm_release(&((struct batchnorm_op *)op)->norm);
 }
 
-static struct batchnorm_params norm_params(const struct op *op)
+static void refresh(struct op *op)
 {
-    struct plan *p = op->plan;
-    const struct layer *l = op->layer;
-    return (struct batchnorm_params){plan_param(p, l, PARAM_SCALE), NULL, plan_param(p, l, PARAM_MEAN),
-                                     plan_param(p, l, PARAM_VARIANCE)};
+    struct batchnorm_params params = op_norm_params(op);
+    batchnorm_take(&((struct batchnorm_op *)op)->norm, &params, op->layer->out.channels);
 }
 
 static void forward(struct op *op)
 {
     struct batchnorm *norm = &((struct batchnorm_op *)op)->norm;
-    struct batchnorm_params params = norm_params(op);
+    struct batchnorm_params params = op_norm_params(op);
     if (plan_trains(op->plan, op->layer))
         batchnorm_train(norm, &params, &op->in, &op->out, false);
     else
-        batchnorm_infer(norm, &params, &op->in, &op->out);
+        batchnorm_infer(norm, &op->in, &op->out);
 }
 
 static void backward(struct op *op)
 {
-    struct batchnorm_params params = norm_params(op);
-    struct batchnorm_gradients gradients = {plan_param_gradient(op->plan, op->layer, PARAM_SCALE), NULL};
+    struct batchnorm_params params = op_norm_params(op);
+    struct batchnorm_gradients gradients = op_norm_gradients(op);
     struct tensor *dy = plan_gradient(op->plan, op->layer->index);
     int source = op->layer->source[0];
     batchnorm_backward(&((struct batchnorm_op *)op)->norm, &params, &gradients, &op->in, dy);
@@ -70,6 +68,7 @@ const struct layer_kind LAYER_BATCHNORM = {
     .parse = parse,
     .op_size = sizeof(struct batchnorm_op),
     .plan = plan,
+    .refresh = refresh,
     .forward = forward,
     .backward = backward,
     .release = release,

@@ -1,4 +1,5 @@
-/* [connected]: output, activation, batch_normalize. Reads its input flattened in the order channel, row, column. */
+/* [connected]: output, activation, batch_normalize. Reads its input flattened in the order channel,
+ * row, column. */
 #include "nn/layer.h"
 
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include "nn/activation.h"
 #include "nn/batchnorm.h"
 #include "nn/engine.h"
+#include "nn/fold.h"
 #include "nn/plan.h"
 #include "nn/simd.h"
 
@@ -21,7 +23,8 @@ struct connected_op {
     float *flat;           /* (batch, inputs) when the input is blocked; owned */
     float *flat_gradient;  /* the same for its gradient; owned */
     struct tensor raw;     /* training with batch norm: before it; value owned */
-    struct batchnorm norm; /* with batch norm */
+    struct batchnorm norm; /* training with batch norm */
+    struct folded folded;  /* inference */
 };
 
 static int parse(struct layer *base, struct layer_parser *p)
@@ -58,11 +61,13 @@ static int plan(struct op *op, struct err *e)
         if (!c->flat || (training && !c->flat_gradient))
             return err_memory(e);
     }
+    if (!training)
+        return folded_init(&c->folded, op->layer, e);
     if (!l->batch_normalize)
         return 0;
     c->raw = op->out;
-    c->raw.value = training ? floats_new(tensor_values(&op->out)) : NULL;
-    return training && !c->raw.value ? err_memory(e) : batchnorm_init(&c->norm, &op->out, e);
+    c->raw.value = floats_new(tensor_values(&op->out));
+    return c->raw.value ? batchnorm_init(&c->norm, &op->out, e) : err_memory(e);
 }
 
 static void release(struct op *op)
@@ -72,14 +77,7 @@ static void release(struct op *op)
     free(c->flat_gradient);
     free(c->raw.value);
     batchnorm_release(&c->norm);
-}
-
-static struct batchnorm_params norm_params(const struct op *op)
-{
-    struct plan *p = op->plan;
-    const struct layer *l = op->layer;
-    return (struct batchnorm_params){plan_param(p, l, PARAM_SCALE), plan_param(p, l, PARAM_BIAS),
-                                     plan_param(p, l, PARAM_MEAN), plan_param(p, l, PARAM_VARIANCE)};
+    folded_release(&c->folded);
 }
 
 /* The input as (batch, inputs) rows. */
@@ -91,16 +89,22 @@ static const float *rows_in(struct connected_op *c)
     return c->flat;
 }
 
-/* y = x W^T + b, one picture's sum in one order whatever the batch: predictions must not depend on company. */
-static void multiply_by_rows(const struct op *op, const float *x, const float *bias, float *y)
+static void refresh(struct op *op)
 {
-    const float *weights = plan_param(op->plan, op->layer, PARAM_WEIGHT);
-    int outputs = op->layer->out.channels;
-    size_t inputs = shape_values(op->layer->in);
+    folded_take(&((struct connected_op *)op)->folded, op);
+}
+
+/* y = x W^T + b, one picture's sum in one order whatever the batch: predictions must not depend on
+ * company. */
+static void infer(struct connected_op *c)
+{
+    const float *x = rows_in(c), *weights = c->folded.weights, *bias = c->folded.bias;
+    int outputs = c->op.layer->out.channels;
+    size_t inputs = shape_values(c->op.layer->in);
 #pragma omp parallel for
     for (int o = 0; o < outputs; o++)
-        simd()->dot_rows(weights + (size_t)o * inputs, x, (size_t)op->out.batch, inputs, bias ? bias[o] : 0, y + o,
-                         (size_t)outputs);
+        simd()->dot_rows(weights + (size_t)o * inputs, x, (size_t)c->op.out.batch, inputs, bias[o],
+                         c->op.out.value + o, (size_t)outputs);
 }
 
 static void multiply_batch(const struct op *op, const float *x, const float *bias, float *y)
@@ -119,28 +123,30 @@ static void multiply_batch(const struct op *op, const float *x, const float *bia
                             .c = y});
 }
 
+static void train(struct connected_op *c)
+{
+    struct op *op = &c->op;
+    if (!c->raw.value) {
+        multiply_batch(op, rows_in(c), plan_param(op->plan, op->layer, PARAM_BIAS), op->out.value);
+        return;
+    }
+    struct batchnorm_params params = op_norm_params(op);
+    multiply_batch(op, rows_in(c), NULL, c->raw.value);
+    batchnorm_train(&c->norm, &params, &c->raw, &op->out, false);
+}
+
 static void forward(struct op *op)
 {
     struct connected_op *c = (struct connected_op *)op;
-    const struct connected *l = (const struct connected *)op->layer;
-    bool training = plan_trains(op->plan, op->layer);
-    float *y = c->raw.value ? c->raw.value : op->out.value;
-    const float *bias = l->batch_normalize ? NULL : plan_param(op->plan, op->layer, PARAM_BIAS);
-    (training ? multiply_batch : multiply_by_rows)(op, rows_in(c), bias, y);
-    if (l->batch_normalize) {
-        struct batchnorm_params params = norm_params(op);
-        if (training)
-            batchnorm_train(&c->norm, &params, &c->raw, &op->out, false);
-        else
-            batchnorm_infer(&c->norm, &params, &op->out, &op->out);
-    }
-    activation_forward_tensor(l->activation, &op->out);
+    (plan_trains(op->plan, op->layer) ? train : infer)(c);
+    activation_forward_tensor(((const struct connected *)op->layer)->activation, &op->out);
 }
 
 static void bias_backward(const struct tensor *dy, float *gradient)
 {
     for (int n = 0; n < dy->batch; n++)
-        simd()->add(gradient, dy->value + (size_t)n * (size_t)dy->shape.channels, (size_t)dy->shape.channels);
+        simd()->add(gradient, dy->value + (size_t)n * (size_t)dy->shape.channels,
+                    (size_t)dy->shape.channels);
 }
 
 static void backward(struct op *op)
@@ -151,9 +157,8 @@ static void backward(struct op *op)
     struct tensor *dy = plan_gradient(p, op->layer->index);
     activation_backward_tensor(l->activation, &op->out, dy);
     if (l->batch_normalize) {
-        struct batchnorm_params params = norm_params(op);
-        struct batchnorm_gradients gradients = {plan_param_gradient(p, op->layer, PARAM_SCALE),
-                                                plan_param_gradient(p, op->layer, PARAM_BIAS)};
+        struct batchnorm_params params = op_norm_params(op);
+        struct batchnorm_gradients gradients = op_norm_gradients(op);
         batchnorm_backward(&c->norm, &params, &gradients, &c->raw, dy);
     } else {
         bias_backward(dy, plan_param_gradient(p, op->layer, PARAM_BIAS));
@@ -188,6 +193,7 @@ const struct layer_kind LAYER_CONNECTED = {
     .parse = parse,
     .op_size = sizeof(struct connected_op),
     .plan = plan,
+    .refresh = refresh,
     .forward = forward,
     .backward = backward,
     .release = release,

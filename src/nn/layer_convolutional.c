@@ -1,4 +1,5 @@
-/* [convolutional]: filters, size, stride, pad (size/2) or padding, groups, batch_normalize, activation. */
+/* [convolutional]: filters, size, stride, pad (size/2) or padding, groups, batch_normalize,
+ * activation. */
 #include "nn/layer.h"
 
 #include <stdlib.h>
@@ -6,6 +7,7 @@
 #include "nn/activation.h"
 #include "nn/batchnorm.h"
 #include "nn/engine.h"
+#include "nn/fold.h"
 #include "nn/plan.h"
 #include "nn/simd.h"
 
@@ -18,21 +20,21 @@ struct convolutional {
 
 struct convolutional_op {
     struct op op;
-    void *kernel;             /* of CONV_DNNL; owned */
-    struct tensor raw;        /* training with batch norm: before it; value owned */
-    struct batchnorm norm;    /* training with batch norm */
-    float *weights, *bias;    /* inference: batch norm folded in; owned */
-    float *weight_gradient;   /* training: before it is added; owned */
-    float *bias_part;         /* training without batch norm: (batch * channels) bias sums by slice; owned */
-    enum activation pending;  /* what the kernel leaves to do */
+    void *kernel;            /* of CONV_DNNL; owned */
+    struct tensor raw;       /* training with batch norm: before it; value owned */
+    struct batchnorm norm;   /* training with batch norm */
+    struct folded folded;    /* inference */
+    float *weight_gradient;  /* training: before it is added; owned */
+    float *bias_part;        /* training without one: (batch * channels) sums by slice; owned */
+    enum activation pending; /* what the kernel leaves to do */
 };
 
 static int parse(struct layer *base, struct layer_parser *p)
 {
     struct convolutional *l = (struct convolutional *)base;
     int filters, pad, padding, normalize;
-    if (layer_refuse_key(p, "binary") || layer_refuse_key(p, "xnor") || layer_refuse_key(p, "flipped") ||
-        layer_refuse_key(p, "antialiasing") ||
+    if (layer_refuse_key(p, "binary") || layer_refuse_key(p, "xnor") ||
+        layer_refuse_key(p, "flipped") || layer_refuse_key(p, "antialiasing") ||
         cfg_int(p->cfg, p->section, "filters", 1, 1, 65536, &filters, p->e) ||
         cfg_int(p->cfg, p->section, "size", 1, 1, 1024, &l->size, p->e) ||
         cfg_int(p->cfg, p->section, "stride", 1, 1, 1024, &l->stride, p->e) ||
@@ -46,14 +48,17 @@ static int parse(struct layer *base, struct layer_parser *p)
     l->batch_normalize = normalize;
     struct nn_shape in = base->in;
     if (in.channels % l->groups || filters % l->groups)
-        return err_set(p->e, "%s:%d: groups=%d does not divide both %d channels and %d filters", p->cfg->path,
-                       cfg_line(p->section, "groups"), l->groups, in.channels, filters);
+        return err_set(p->e, "%s:%d: groups=%d does not divide both %d channels and %d filters",
+                       p->cfg->path, cfg_line(p->section, "groups"), l->groups, in.channels,
+                       filters);
     int spare_h = in.height + 2 * l->pad - l->size, spare_w = in.width + 2 * l->pad - l->size;
     if (spare_h < 0 || spare_w < 0)
-        return err_set(p->e, "%s:%d: a kernel of %dx%d does not fit an input of %dx%d with padding %d", p->cfg->path,
-                       base->line, l->size, l->size, in.width, in.height, l->pad);
+        return err_set(p->e,
+                       "%s:%d: a kernel of %dx%d does not fit an input of %dx%d with padding %d",
+                       p->cfg->path, base->line, l->size, l->size, in.width, in.height, l->pad);
     base->out = (struct nn_shape){filters, spare_h / l->stride + 1, spare_w / l->stride + 1};
-    size_t n = (size_t)filters, fan_in = (size_t)(in.channels / l->groups) * (size_t)l->size * (size_t)l->size;
+    size_t n = (size_t)filters,
+           fan_in = (size_t)(in.channels / l->groups) * (size_t)l->size * (size_t)l->size;
     layer_add_param(base, PARAM_BIAS, n);
     if (l->batch_normalize) {
         layer_add_param(base, PARAM_SCALE, n);
@@ -74,12 +79,10 @@ static bool fuses(enum activation act)
 static int plan_buffers(struct convolutional_op *c, bool training, struct err *e)
 {
     const struct convolutional *l = (const struct convolutional *)c->op.layer;
-    size_t weights = layer_param(&l->layer, PARAM_WEIGHT)->count, channels = (size_t)l->layer.out.channels;
-    if (!training) {
-        c->weights = floats_new(weights);
-        c->bias = floats_new(2 * channels); /* and the folded scales behind */
-        return c->weights && c->bias ? 0 : err_memory(e);
-    }
+    size_t weights = layer_param(&l->layer, PARAM_WEIGHT)->count,
+           channels = (size_t)l->layer.out.channels;
+    if (!training)
+        return folded_init(&c->folded, &l->layer, e);
     c->weight_gradient = floats_new(weights);
     if (!c->weight_gradient)
         return err_memory(e);
@@ -111,7 +114,8 @@ static int plan(struct op *op, struct err *e)
                                .clip = fused,
                                .slope = l->activation == ACT_LEAKY ? .1f : 0,
                                .training = training,
-                               .input_gradient = training && op->layer->source[0] >= op->plan->learn};
+                               .input_gradient =
+                                   training && op->layer->source[0] >= op->plan->learn};
     c->pending = fused || normalize ? ACT_LINEAR : l->activation;
     c->kernel = CONV_DNNL.create(&shape, e);
     return c->kernel ? plan_buffers(c, training, e) : -1;
@@ -124,62 +128,35 @@ static void release(struct op *op)
         CONV_DNNL.destroy(c->kernel);
     free(c->raw.value);
     batchnorm_release(&c->norm);
-    free(c->weights);
-    free(c->bias);
+    folded_release(&c->folded);
     free(c->weight_gradient);
     free(c->bias_part);
 }
 
-static struct batchnorm_params norm_params(const struct op *op)
-{
-    struct plan *p = op->plan;
-    const struct layer *l = op->layer;
-    return (struct batchnorm_params){plan_param(p, l, PARAM_SCALE), plan_param(p, l, PARAM_BIAS),
-                                     plan_param(p, l, PARAM_MEAN), plan_param(p, l, PARAM_VARIANCE)};
-}
-
-/* w' = a w and b' = b with the batch norm's y = a x + b. */
 static void refresh(struct op *op)
 {
     struct convolutional_op *c = (struct convolutional_op *)op;
-    const struct convolutional *l = (const struct convolutional *)op->layer;
-    size_t channels = (size_t)l->layer.out.channels, count = layer_param(&l->layer, PARAM_WEIGHT)->count;
-    const float *weights = plan_param(op->plan, op->layer, PARAM_WEIGHT);
-    const float *bias = plan_param(op->plan, op->layer, PARAM_BIAS);
-    if (!c->weights)
-        return;
-    float *scale = c->bias + channels;
-    if (l->batch_normalize) {
-        struct batchnorm_params params = norm_params(op);
-        batchnorm_fold(&params, (int)channels, scale, c->bias);
-    }
-    for (size_t i = 0, fan_in = count / channels; i < channels; i++) {
-        if (!l->batch_normalize) {
-            scale[i] = 1;
-            c->bias[i] = bias[i];
-        }
-        for (size_t k = 0; k < fan_in; k++)
-            c->weights[i * fan_in + k] = weights[i * fan_in + k] * scale[i];
-    }
-    CONV_DNNL.set_weights(c->kernel, c->weights);
+    folded_take(&c->folded, op);
+    CONV_DNNL.set_weights(c->kernel, c->folded.weights);
 }
 
 static void forward(struct op *op)
 {
     struct convolutional_op *c = (struct convolutional_op *)op;
     const struct convolutional *l = (const struct convolutional *)op->layer;
-    if (c->weights) {
-        CONV_DNNL.forward(c->kernel, op->in.value, c->bias, op->out.value);
+    if (c->folded.weights) {
+        CONV_DNNL.forward(c->kernel, op->in.value, c->folded.bias, op->out.value);
         activation_forward_tensor(c->pending, &op->out);
         return;
     }
     CONV_DNNL.set_weights(c->kernel, plan_param(op->plan, op->layer, PARAM_WEIGHT));
     if (!l->batch_normalize) {
-        CONV_DNNL.forward(c->kernel, op->in.value, plan_param(op->plan, op->layer, PARAM_BIAS), op->out.value);
+        CONV_DNNL.forward(c->kernel, op->in.value, plan_param(op->plan, op->layer, PARAM_BIAS),
+                          op->out.value);
         activation_forward_tensor(c->pending, &op->out);
         return;
     }
-    struct batchnorm_params params = norm_params(op);
+    struct batchnorm_params params = op_norm_params(op);
     CONV_DNNL.forward(c->kernel, op->in.value, NULL, c->raw.value);
     batchnorm_train(&c->norm, &params, &c->raw, &op->out, l->activation == ACT_RELU);
     if (l->activation != ACT_RELU)
@@ -192,7 +169,8 @@ static void bias_backward(struct convolutional_op *c, const struct tensor *dy, f
     size_t slice = tensor_slice(dy), pixels = slice / (size_t)dy->block;
 #pragma omp parallel for
     for (int s = 0; s < slices; s++)
-        simd()->channel_sums(dy->value + (size_t)s * slice, pixels, dy->block, c->bias_part + s * dy->block);
+        simd()->channel_sums(dy->value + (size_t)s * slice, pixels, dy->block,
+                             c->bias_part + s * dy->block);
     for (int i = 0; i < channels; i++) {
         double sum = 0;
         for (int n = 0; n < dy->batch; n++)
@@ -209,9 +187,8 @@ static void backward(struct op *op)
     struct tensor *dy = plan_gradient(p, op->layer->index);
     activation_backward_tensor(l->activation, &op->out, dy);
     if (l->batch_normalize) {
-        struct batchnorm_params params = norm_params(op);
-        struct batchnorm_gradients gradients = {plan_param_gradient(p, op->layer, PARAM_SCALE),
-                                                plan_param_gradient(p, op->layer, PARAM_BIAS)};
+        struct batchnorm_params params = op_norm_params(op);
+        struct batchnorm_gradients gradients = op_norm_gradients(op);
         batchnorm_backward(&c->norm, &params, &gradients, &c->raw, dy);
     } else {
         bias_backward(c, dy, plan_param_gradient(p, op->layer, PARAM_BIAS));

@@ -1,5 +1,6 @@
-/* [dropout]: probability. In training each value is dropped with that probability and the others are scaled by
- * 1/(1-p) (Srivastava et al. 2014); the mask is a hash of seed, pass and position, never stored. */
+/* [dropout]: probability. In training each value is dropped with that probability and the others
+ * are scaled by 1/(1-p) (Srivastava et al. 2014); the mask is a hash of seed, pass and position,
+ * never stored. */
 #include "nn/layer.h"
 
 #include "base/rng.h"

@@ -16,14 +16,15 @@ struct softmax {
 static int softmax_parse(struct layer *base, struct layer_parser *p)
 {
     struct softmax *l = (struct softmax *)base;
-    if (layer_refuse_key(p, "tree") || layer_refuse_key(p, "spatial") || layer_refuse_key(p, "noloss") ||
+    if (layer_refuse_key(p, "tree") || layer_refuse_key(p, "spatial") ||
+        layer_refuse_key(p, "noloss") ||
         cfg_int(p->cfg, p->section, "groups", 1, 1, 1 << 20, &l->groups, p->e) ||
         cfg_real(p->cfg, p->section, "temperature", 1, 1e-3, 1e3, &l->temperature, p->e))
         return -1;
     size_t values = shape_values(base->in);
     if (values % (size_t)l->groups)
-        return err_set(p->e, "%s:%d: groups=%d does not divide the %zu values of [softmax]", p->cfg->path,
-                       cfg_line(p->section, "groups"), l->groups, values);
+        return err_set(p->e, "%s:%d: groups=%d does not divide the %zu values of [softmax]",
+                       p->cfg->path, cfg_line(p->section, "groups"), l->groups, values);
     base->out = (struct nn_shape){(int)values, 1, 1};
     return 0;
 }
@@ -42,7 +43,8 @@ static void softmax_rows(float *y, size_t n, float temperature)
 static void softmax_forward(struct op *op)
 {
     const struct softmax *l = (const struct softmax *)op->layer;
-    size_t values = tensor_values(&op->out), width = shape_values(op->out.shape) / (size_t)l->groups;
+    size_t values = tensor_values(&op->out),
+           width = shape_values(op->out.shape) / (size_t)l->groups;
     tensor_to_plain(&op->in, op->out.value);
     for (size_t i = 0; i < values; i += width)
         softmax_rows(op->out.value + i, width, (float)l->temperature);
@@ -58,7 +60,9 @@ static void softmax_backward(struct op *op)
     p->loss = 0;
     for (size_t i = 0; i < values; i++)
         if (target[i] != 0)
-            p->loss -= (double)target[i] * log(y[i] > 1e-30f ? (double)y[i] : isnan(y[i]) ? (double)NAN : 1e-30);
+            p->loss -= (double)target[i] * log(y[i] > 1e-30f ? (double)y[i]
+                                               : isnan(y[i]) ? (double)NAN
+                                                             : 1e-30);
     int source = op->layer->source[0];
     struct tensor dx = plan_source_gradient(p, source);
     if (!dx.value)
@@ -93,7 +97,8 @@ static int cost_parse(struct layer *base, struct layer_parser *p)
     if (strcmp(type, "sse"))
         return err_set(p->e, "%s:%d: type=%s in [cost] is not supported, only sse", p->cfg->path,
                        cfg_line(p->section, "type"), type);
-    if (layer_refuse_key(p, "ratio") || cfg_real(p->cfg, p->section, "scale", 1, 0, 1e6, &l->scale, p->e))
+    if (layer_refuse_key(p, "ratio") ||
+        cfg_real(p->cfg, p->section, "scale", 1, 0, 1e6, &l->scale, p->e))
         return -1;
     l->behind_softmax = p->index > 0 && p->layers[p->index - 1]->kind == &LAYER_SOFTMAX;
     base->out = (struct nn_shape){(int)shape_values(base->in), 1, 1};

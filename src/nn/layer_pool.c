@@ -1,5 +1,5 @@
-/* [maxpool]: size, stride, padding (size-1 unless given; the window begins padding/2 before the map).
- * [avgpool]: the mean of each channel. */
+/* [maxpool]: size, stride, padding (size-1 unless given; the window begins padding/2 before the
+ * map). [avgpool]: the mean of each channel. */
 #include "nn/layer.h"
 
 #include "nn/plan.h"
@@ -18,16 +18,20 @@ static int maxpool_parse(struct layer *base, struct layer_parser *p)
         cfg_int(p->cfg, p->section, "size", l->stride, 1, 1024, &l->size, p->e) ||
         cfg_int(p->cfg, p->section, "padding", l->size - 1, 0, 1024, &l->padding, p->e))
         return -1;
-    int spare_h = base->in.height + l->padding - l->size, spare_w = base->in.width + l->padding - l->size;
+    int spare_h = base->in.height + l->padding - l->size,
+        spare_w = base->in.width + l->padding - l->size;
     if (spare_h < 0 || spare_w < 0 || l->padding / 2 >= l->size)
-        return err_set(p->e, "%s:%d: a window of %d does not fit an input of %dx%d with padding %d", p->cfg->path,
-                       base->line, l->size, base->in.width, base->in.height, l->padding);
-    base->out = (struct nn_shape){base->in.channels, spare_h / l->stride + 1, spare_w / l->stride + 1};
+        return err_set(p->e, "%s:%d: a window of %d does not fit an input of %dx%d with padding %d",
+                       p->cfg->path, base->line, l->size, base->in.width, base->in.height,
+                       l->padding);
+    base->out =
+        (struct nn_shape){base->in.channels, spare_h / l->stride + 1, spare_w / l->stride + 1};
     /* Every window must touch the map: an empty one has no largest value. */
     if ((base->out.height - 1) * l->stride - l->padding / 2 >= base->in.height ||
         (base->out.width - 1) * l->stride - l->padding / 2 >= base->in.width)
-        return err_set(p->e, "%s:%d: with padding %d a window of %d lies outside the input of %dx%d", p->cfg->path,
-                       base->line, l->padding, l->size, base->in.width, base->in.height);
+        return err_set(
+            p->e, "%s:%d: with padding %d a window of %d lies outside the input of %dx%d",
+            p->cfg->path, base->line, l->padding, l->size, base->in.width, base->in.height);
     return 0;
 }
 
@@ -42,7 +46,8 @@ static struct pool_shape pool_shape(const struct maxpool *l)
                                .offset = -l->padding / 2};
 }
 
-/* Input and output may have different layouts when one of them is a single pixel: slices of the input's block. */
+/* Input and output may have different layouts when one of them is a single pixel: slices of the
+ * input's block. */
 static void maxpool_forward(struct op *op)
 {
     struct pool_shape shape = pool_shape((const struct maxpool *)op->layer);
@@ -50,7 +55,8 @@ static void maxpool_forward(struct op *op)
     size_t in = tensor_slice(&op->in), out = (size_t)(shape.out_height * shape.out_width * block);
 #pragma omp parallel for
     for (int s = 0; s < slices; s++)
-        simd()->maxpool(&shape, block, op->in.value + (size_t)s * in, op->out.value + (size_t)s * out);
+        simd()->maxpool(&shape, block, op->in.value + (size_t)s * in,
+                        op->out.value + (size_t)s * out);
 }
 
 static void maxpool_backward(struct op *op)
@@ -64,8 +70,9 @@ static void maxpool_backward(struct op *op)
         return;
 #pragma omp parallel for
     for (int s = 0; s < slices; s++)
-        simd()->maxpool_backward(&shape, block, op->in.value + (size_t)s * in, op->out.value + (size_t)s * out,
-                                 dy->value + (size_t)s * out, dx.value + (size_t)s * in);
+        simd()->maxpool_backward(&shape, block, op->in.value + (size_t)s * in,
+                                 op->out.value + (size_t)s * out, dy->value + (size_t)s * out,
+                                 dx.value + (size_t)s * in);
     plan_gradient_done(op->plan, source, &dx);
 }
 
@@ -110,7 +117,8 @@ static void avgpool_backward(struct op *op)
 #pragma omp parallel for
     for (int s = 0; s < slices; s++)
         for (size_t i = 0; i < slice; i++)
-            dx.value[(size_t)s * slice + i] = dy->value[s * block + (int)(i % (size_t)block)] / (float)pixels;
+            dx.value[(size_t)s * slice + i] =
+                dy->value[s * block + (int)(i % (size_t)block)] / (float)pixels;
     plan_gradient_done(op->plan, source, &dx);
 }
 

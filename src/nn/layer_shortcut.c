@@ -1,5 +1,6 @@
-/* [shortcut]: from, activation. Adds another layer's output to that of the layer below (He et al. 2016). Where the
- * shapes differ, darknet adds the channels that both have, on a grid of whole steps. */
+/* [shortcut]: from, activation. Adds another layer's output to that of the layer below (He et al.
+ * 2016). Where the shapes differ, darknet adds the channels that both have, on a grid of whole
+ * steps. */
 #include "nn/layer.h"
 
 #include <stdlib.h>
@@ -17,10 +18,12 @@ struct shortcut {
 
 static int check_grid(const struct layer_parser *p, struct nn_shape in, struct nn_shape from)
 {
-    if (in.width / from.width == in.height / from.height && from.width / in.width == from.height / in.height)
+    if (in.width / from.width == in.height / from.height &&
+        from.width / in.width == from.height / in.height)
         return 0;
-    return err_set(p->e, "%s:%d: [shortcut] cannot add %dx%d to %dx%d: the sides have different ratios", p->cfg->path,
-                   p->section->line, from.width, from.height, in.width, in.height);
+    return err_set(p->e,
+                   "%s:%d: [shortcut] cannot add %dx%d to %dx%d: the sides have different ratios",
+                   p->cfg->path, p->section->line, from.width, from.height, in.width, in.height);
 }
 
 static int parse(struct layer *base, struct layer_parser *p)
@@ -30,8 +33,8 @@ static int parse(struct layer *base, struct layer_parser *p)
     double alpha, beta;
     if (activation_parse(p, "linear", &l->activation) ||
         cfg_real(p->cfg, p->section, "alpha", 1, 1, 1, &alpha, p->e) ||
-        cfg_real(p->cfg, p->section, "beta", 1, 1, 1, &beta, p->e) || layer_refuse_key(p, "weights_type") ||
-        layer_parse_sources(p, "from", &from, &count))
+        cfg_real(p->cfg, p->section, "beta", 1, 1, 1, &beta, p->e) ||
+        layer_refuse_key(p, "weights_type") || layer_parse_sources(p, "from", &from, &count))
         return -1;
     int sources[2] = {p->index - 1, from[0]};
     free(from);
@@ -60,7 +63,8 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-/* Adds `a`'s values to `b`'s on the grid that both share; `a_is_from` says which of them is the one from above. */
+/* Adds `a`'s values to `b`'s on the grid that both share; `a_is_from` says which of them is the one
+ * from above. */
 static void add_on_grid(const struct tensor *a, struct tensor *b, bool a_is_from)
 {
     struct nn_shape from = a_is_from ? a->shape : b->shape, in = a_is_from ? b->shape : a->shape;
@@ -88,7 +92,8 @@ static void forward(struct op *op)
     if (same_shape(from->shape, op->out.shape)) {
 #pragma omp parallel for
         for (int n = 0; n < op->out.batch; n++)
-            simd()->add(op->out.value + (size_t)n * picture, from->value + (size_t)n * picture, picture);
+            simd()->add(op->out.value + (size_t)n * picture, from->value + (size_t)n * picture,
+                        picture);
     } else {
         add_on_grid(from, &op->out, true);
     }

@@ -12,8 +12,9 @@
 #define STREAM_PARAMS 0x7061726d
 
 static const struct layer_kind *const KINDS[] = {
-    &LAYER_CONVOLUTIONAL, &LAYER_MAXPOOL,   &LAYER_AVGPOOL,    &LAYER_DROPOUT, &LAYER_CONNECTED, &LAYER_SHORTCUT,
-    &LAYER_ROUTE,         &LAYER_BATCHNORM, &LAYER_ACTIVATION, &LAYER_SOFTMAX, &LAYER_COST,
+    &LAYER_CONVOLUTIONAL, &LAYER_MAXPOOL,  &LAYER_AVGPOOL, &LAYER_DROPOUT,
+    &LAYER_CONNECTED,     &LAYER_SHORTCUT, &LAYER_ROUTE,   &LAYER_BATCHNORM,
+    &LAYER_ACTIVATION,    &LAYER_SOFTMAX,  &LAYER_COST,
 };
 #define KIND_COUNT (int)(sizeof(KINDS) / sizeof(KINDS[0]))
 
@@ -46,8 +47,9 @@ static int parse_common_keys(struct layer *l, struct layer_parser *p)
     if (cfg_real(p->cfg, p->section, "learning_rate", 1, 0, 1e6, &rate, p->e) ||
         cfg_int(p->cfg, p->section, "stopbackward", 0, 0, 1, &stop, p->e) ||
         cfg_int(p->cfg, p->section, "dontload", 0, 0, 1, &load, p->e) ||
-        cfg_int(p->cfg, p->section, "dontsave", 0, 0, 1, &save, p->e) || layer_refuse_key(p, "dontloadscales") ||
-        layer_refuse_key(p, "onlyforward") || layer_refuse_key(p, "numload"))
+        cfg_int(p->cfg, p->section, "dontsave", 0, 0, 1, &save, p->e) ||
+        layer_refuse_key(p, "dontloadscales") || layer_refuse_key(p, "onlyforward") ||
+        layer_refuse_key(p, "numload"))
         return -1;
     l->rate_scale = (float)rate;
     l->stop_backward = stop;
@@ -62,8 +64,10 @@ static int check_size(const struct layer *l, const struct layer_parser *p)
     for (int i = 0; i < l->params; i++)
         params += (double)l->param[i].count;
     if (values > MAX_LAYER_VALUES || params > MAX_LAYER_VALUES)
-        return err_set(p->e, "%s:%d: [%s] is too large: %.0f values a picture, %.0f parameters; the limit is %u",
-                       p->cfg->path, l->line, p->section->name, values, params, MAX_LAYER_VALUES);
+        return err_set(
+            p->e,
+            "%s:%d: [%s] is too large: %.0f values a picture, %.0f parameters; the limit is %u",
+            p->cfg->path, l->line, p->section->name, values, params, MAX_LAYER_VALUES);
     return 0;
 }
 
@@ -71,7 +75,8 @@ static int add_layer(struct nn_net *net, struct cfg_section *s, struct err *e)
 {
     const struct layer_kind *kind = find_kind(s->name);
     if (!kind)
-        return err_set(e, "%s:%d: layers of the kind [%s] are not supported", net->cfg.path, s->line, s->name);
+        return err_set(e, "%s:%d: layers of the kind [%s] are not supported", net->cfg.path,
+                       s->line, s->name);
     struct layer *l = calloc(1, kind->layer_size);
     if (!l)
         return err_memory(e);
@@ -107,13 +112,14 @@ static int parse_net_section(struct nn_net *net, struct err *e)
         cfg_int(c, s, "max_batches", 0, 0, 1 << 30, &max_batches, e))
         return -1;
     if (!net->input.height || !net->input.width || !net->input.channels)
-        return err_set(e, "%s:%d: [%s] needs height, width and channels", c->path, s->line, s->name);
+        return err_set(e, "%s:%d: [%s] needs height, width and channels", c->path, s->line,
+                       s->name);
     if (shape_values(net->input) > MAX_LAYER_VALUES)
-        return err_set(e, "%s:%d: an input of %dx%dx%d is too large", c->path, s->line, net->input.channels,
-                       net->input.height, net->input.width);
+        return err_set(e, "%s:%d: an input of %dx%dx%d is too large", c->path, s->line,
+                       net->input.channels, net->input.height, net->input.width);
     if (net->batch % net->subdivisions)
-        return err_set(e, "%s:%d: subdivisions=%d does not divide batch=%d", c->path, cfg_line(s, "subdivisions"),
-                       net->subdivisions, net->batch);
+        return err_set(e, "%s:%d: subdivisions=%d does not divide batch=%d", c->path,
+                       cfg_line(s, "subdivisions"), net->subdivisions, net->batch);
     net->max_batches = max_batches;
     return solver_parse(&net->solver, c, s, e);
 }
@@ -131,9 +137,10 @@ static int make_layers(struct nn_net *net, struct err *e)
     return 0;
 }
 
-/* darknet's initial values: normal with deviation sqrt(2/fan_in) for convolutions (He et al. 2015), uniform in
- * +-sqrt(2/inputs) for connected layers; rolling variances begin at 1 instead of darknet's 0, so that an untrained
- * network runs. */
+/* darknet's initial values: normal with deviation sqrt(2/fan_in) for convolutions (He et al. 2015),
+ * uniform in
+ * +-sqrt(2/inputs) for connected layers; rolling variances begin at 1 instead of darknet's 0, so
+ * that an untrained network runs. */
 static void init_params(struct nn_net *net, const struct layer *l, uint64_t seed)
 {
     struct rng r;
@@ -177,14 +184,15 @@ static int make_params(struct nn_net *net, uint64_t seed, struct err *e)
     return 0;
 }
 
-struct nn_net *nn_net_parse(const char *name, const char *text, size_t length, uint64_t seed, struct err *e)
+struct nn_net *nn_net_parse(const char *name, const char *text, size_t length, uint64_t seed,
+                            struct err *e)
 {
     struct nn_net *net = calloc(1, sizeof(*net));
     if (!net)
         return err_memory_null(e);
     net->version[1] = 2; /* what darknet writes: 0.2.0 */
-    if (cfg_parse(&net->cfg, name, text, length, e) || parse_net_section(net, e) || make_layers(net, e) ||
-        make_params(net, seed, e)) {
+    if (cfg_parse(&net->cfg, name, text, length, e) || parse_net_section(net, e) ||
+        make_layers(net, e) || make_params(net, seed, e)) {
         nn_net_free(net);
         return NULL;
     }
@@ -291,8 +299,8 @@ const char *nn_net_cfg_text(const struct nn_net *net)
     return net->cfg.text;
 }
 
-int nn_net_option(struct nn_net *net, const char *key, double fallback, double low, double high, double *value,
-                  struct err *e)
+int nn_net_option(struct nn_net *net, const char *key, double fallback, double low, double high,
+                  double *value, struct err *e)
 {
     return cfg_real(&net->cfg, net_section(net), key, fallback, low, high, value, e);
 }

@@ -60,8 +60,9 @@ static bool shares_memory(const struct plan *p, const struct layer *l)
     return l->kind->passes_through && !plan_trains(p, l);
 }
 
-/* The last layer that reads each layer's output, through those that hand it on in the same memory; the layer itself
- * when there is none. Outputs that a backward pass reads, and the plan's own result, live to the end. */
+/* The last layer that reads each layer's output, through those that hand it on in the same memory;
+ * the layer itself when there is none. Outputs that a backward pass reads, and the plan's own
+ * result, live to the end. */
 static void find_last_use(const struct plan *p, int *last_use)
 {
     for (int i = p->last - 1; i >= p->first; i--)
@@ -81,8 +82,9 @@ static int check_sources(const struct plan *p, struct err *e)
         const struct layer *l = p->net->layer[i];
         for (int k = 0; k < l->sources; k++)
             if (l->source[k] < p->first - 1)
-                return err_set(e, "%s:%d: [%s] reads a layer before layer %d, where the plan begins", p->net->cfg.path,
-                               l->line, l->kind->names[0], p->first);
+                return err_set(e,
+                               "%s:%d: [%s] reads a layer before layer %d, where the plan begins",
+                               p->net->cfg.path, l->line, l->kind->names[0], p->first);
     }
     return 0;
 }
@@ -112,7 +114,8 @@ static int make_ops(struct plan *p, struct err *e)
         }
         op->layer = l;
         op->plan = p;
-        op->out = (struct tensor){.batch = p->batch, .shape = l->out, .block = tensor_block(l->out), .slot = -1};
+        op->out = (struct tensor){
+            .batch = p->batch, .shape = l->out, .block = tensor_block(l->out), .slot = -1};
         if (!shares_memory(p, l))
             result = take_slot(&p->outputs, &op->out, i, last_use[i], e);
     }
@@ -129,8 +132,8 @@ static int make_ops(struct plan *p, struct err *e)
     return 0;
 }
 
-/* Gradients are born with the highest layer that writes them and die in the backward pass of their own; moments
- * count from the end of the network. */
+/* Gradients are born with the highest layer that writes them and die in the backward pass of their
+ * own; moments count from the end of the network. */
 static int make_gradients(struct plan *p, struct err *e)
 {
     int layers = p->net->layers;
@@ -139,7 +142,8 @@ static int make_gradients(struct plan *p, struct err *e)
     p->gradient_written = calloc((size_t)layers, sizeof(*p->gradient_written));
     p->param_gradients = floats_new(p->net->param_count);
     int *born = calloc((size_t)layers, sizeof(*born));
-    int result = p->gradient && p->gradient_written && p->param_gradients && born ? 0 : err_memory(e);
+    int result =
+        p->gradient && p->gradient_written && p->param_gradients && born ? 0 : err_memory(e);
     for (int i = 0; i < p->last && !result; i++)
         born[i] = i;
     for (int j = p->learn; j < p->last && !result; j++)
@@ -152,7 +156,8 @@ static int make_gradients(struct plan *p, struct err *e)
                 p->gradient[i] = p->op[i]->out;
                 size_t values = tensor_values(&p->gradient[i]);
                 largest = values > largest ? values : largest;
-                result = take_slot(&p->gradients, &p->gradient[i], p->last - moment, p->last - i, e);
+                result =
+                    take_slot(&p->gradients, &p->gradient[i], p->last - moment, p->last - i, e);
             }
     free(born);
     if (result || slots_make(&p->gradients, e))
@@ -163,7 +168,8 @@ static int make_gradients(struct plan *p, struct err *e)
     return p->scratch ? 0 : err_memory(e);
 }
 
-struct plan *plan_new(const struct nn_net *net, float *params, const struct plan_options *options, struct err *e)
+struct plan *plan_new(const struct nn_net *net, float *params, const struct plan_options *options,
+                      struct err *e)
 {
     struct plan *p = calloc(1, sizeof(*p));
     if (!p)
@@ -177,12 +183,14 @@ struct plan *plan_new(const struct nn_net *net, float *params, const struct plan
                        .seed = options->seed,
                        .loss_scale = 1};
     struct nn_shape in = p->first == 0 ? net->input : net->layer[p->first - 1]->out;
-    p->input = (struct tensor){.batch = p->batch, .shape = in, .block = tensor_block(in), .slot = -1};
+    p->input =
+        (struct tensor){.batch = p->batch, .shape = in, .block = tensor_block(in), .slot = -1};
     p->input.value = floats_new(tensor_values(&p->input));
     p->op = calloc((size_t)net->layers, sizeof(struct op *));
     if (!p->input.value || !p->op) {
         err_memory(e);
-    } else if (check_sources(p, e) == 0 && make_ops(p, e) == 0 && (p->learn >= p->last || make_gradients(p, e) == 0)) {
+    } else if (check_sources(p, e) == 0 && make_ops(p, e) == 0 &&
+               (p->learn >= p->last || make_gradients(p, e) == 0)) {
         plan_refresh(p);
         return p;
     }

@@ -6,18 +6,20 @@
 
 struct nn_predictor {
     struct plan *plan;
-    float *partial;  /* one batch of inputs, for the last that is not full; owned */
-    float *results;  /* one batch of outputs; owned */
-    size_t in, out;  /* values a picture */
+    float *partial; /* one batch of inputs, for the last that is not full; owned */
+    float *results; /* one batch of outputs; owned */
+    size_t in, out; /* values a picture */
 };
 
-struct nn_predictor *nn_predictor_new(const struct nn_net *net, int first, int last, int batch, struct err *e)
+struct nn_predictor *nn_predictor_new(const struct nn_net *net, int first, int last, int batch,
+                                      struct err *e)
 {
     struct nn_predictor *p = calloc(1, sizeof(*p));
     if (!p)
         return err_memory_null(e);
-    p->plan = plan_new(net, net->params,
-                       &(struct plan_options){.first = first, .last = last, .learn = last, .batch = batch}, e);
+    p->plan = plan_new(
+        net, net->params,
+        &(struct plan_options){.first = first, .last = last, .learn = last, .batch = batch}, e);
     if (!p->plan) {
         nn_predictor_free(p);
         return NULL;

@@ -1,6 +1,6 @@
-/* The engine's inner loops; see simd.h. Compiled several times with other instruction sets: the Makefile defines
- * SIMD_TABLE (the symbol made), SIMD_NAME, SIMD_LANES and SIMD_BLOCK. Written with GCC's vector extension, so the same
- * text serves every set. */
+/* The engine's inner loops; see simd.h. Compiled several times with other instruction sets: the
+ * Makefile defines SIMD_TABLE (the symbol made), SIMD_NAME, SIMD_LANES and SIMD_BLOCK. Written with
+ * GCC's vector extension, so the same text serves every set. */
 #include "nn/simd.h"
 
 #include <float.h>
@@ -81,7 +81,8 @@ static void moments(const float *x, size_t pixels, int block, float *mean, float
     store_sum(squares, tail, block, square);
 }
 
-static void scale_shift(const float *x, float *y, size_t pixels, int block, const float *a, const float *b, bool relu)
+static void scale_shift(const float *x, float *y, size_t pixels, int block, const float *a,
+                        const float *b, bool relu)
 {
     size_t count = pixels * (size_t)block, whole = count - count % LANES, i;
     vec scale = by_channel(a, block), shift = by_channel(b, block), zero = {0};
@@ -99,8 +100,8 @@ static void scale_shift(const float *x, float *y, size_t pixels, int block, cons
     }
 }
 
-static void gradient_sums(const float *dy, const float *x, size_t pixels, int block, const float *mean, float *sum,
-                          float *product)
+static void gradient_sums(const float *dy, const float *x, size_t pixels, int block,
+                          const float *mean, float *sum, float *product)
 {
     size_t count = pixels * (size_t)block, whole = count - count % LANES, i;
     vec centre = by_channel(mean, block), sums = {0}, products = {0};
@@ -118,8 +119,8 @@ static void gradient_sums(const float *dy, const float *x, size_t pixels, int bl
     store_sum(products, product_tail, block, product);
 }
 
-static void gradient_mix(float *dy, const float *x, size_t pixels, int block, const float *a, const float *b,
-                         const float *c)
+static void gradient_mix(float *dy, const float *x, size_t pixels, int block, const float *a,
+                         const float *b, const float *c)
 {
     size_t count = pixels * (size_t)block, whole = count - count % LANES, i;
     vec scale = by_channel(a, block), slope = by_channel(b, block), shift = by_channel(c, block);
@@ -224,9 +225,10 @@ static void maxpool(const struct pool_shape *s, int block, const float *x, float
         }
 }
 
-/* The gradient goes to the first of the largest values, which is the one darknet's forward pass remembers. */
-static void maxpool_backward(const struct pool_shape *s, int block, const float *x, const float *y, const float *dy,
-                             float *dx)
+/* The gradient goes to the first of the largest values, which is the one darknet's forward pass
+ * remembers. */
+static void maxpool_backward(const struct pool_shape *s, int block, const float *x, const float *y,
+                             const float *dy, float *dx)
 {
     memset(dx, 0, (size_t)s->in_height * (size_t)s->in_width * (size_t)block * sizeof(float));
     for (int oy = 0; oy < s->out_height; oy++)
@@ -256,14 +258,15 @@ static void maxpool_backward(const struct pool_shape *s, int block, const float 
         }
 }
 
-/* Two rounds of a 32-bit finaliser (Wellons, "Prospecting for hash functions"), keyed between them. */
-#define MIX(h)                                                                                                         \
-    do {                                                                                                               \
-        h ^= h >> 16;                                                                                                  \
-        h *= 0x7feb352du;                                                                                              \
-        h ^= h >> 15;                                                                                                  \
-        h *= 0x846ca68bu;                                                                                              \
-        h ^= h >> 16;                                                                                                  \
+/* Two rounds of a 32-bit finaliser (Wellons, "Prospecting for hash functions"), keyed between them.
+ */
+#define MIX(h)                                                                                     \
+    do {                                                                                           \
+        h ^= h >> 16;                                                                              \
+        h *= 0x7feb352du;                                                                          \
+        h ^= h >> 15;                                                                              \
+        h *= 0x846ca68bu;                                                                          \
+        h ^= h >> 16;                                                                              \
     } while (0)
 
 static void dropout(const struct dropout *d, const float *x, float *y, size_t first, size_t count)
@@ -293,8 +296,10 @@ static void dropout(const struct dropout *d, const float *x, float *y, size_t fi
     }
 }
 
-/* One accumulator a row: four rows keep the multipliers busy, and a row's sum is the same in any company. */
-static inline void dot(const float *w, const float *x, size_t rows, size_t inputs, float bias, float *y, size_t stride)
+/* One accumulator a row: four rows keep the multipliers busy, and a row's sum is the same in any
+ * company. */
+static inline void dot(const float *w, const float *x, size_t rows, size_t inputs, float bias,
+                       float *y, size_t stride)
 {
     size_t whole = inputs - inputs % LANES, i;
     vec sum[4] = {{0}, {0}, {0}, {0}};
@@ -311,7 +316,8 @@ static inline void dot(const float *w, const float *x, size_t rows, size_t input
     }
 }
 
-static void dot_rows(const float *w, const float *x, size_t rows, size_t inputs, float bias, float *y, size_t stride)
+static void dot_rows(const float *w, const float *x, size_t rows, size_t inputs, float bias,
+                     float *y, size_t stride)
 {
     for (; rows >= 4; rows -= 4, x += 4 * inputs, y += 4 * stride)
         dot(w, x, 4, inputs, bias, y, stride);
@@ -330,7 +336,8 @@ static void sgd(const struct sgd_rule *r, float *w, const float *g, float *veloc
     }
 }
 
-static void adam(const struct adam_rule *r, float *w, const float *g, float *m, float *v, size_t count)
+static void adam(const struct adam_rule *r, float *w, const float *g, float *m, float *v,
+                 size_t count)
 {
     struct adam_rule a = *r;
     for (size_t i = 0; i < count; i++) {

@@ -1,8 +1,9 @@
-/* The engine's inner loops, compiled once for each instruction set from simd.c and chosen by the CPU at run time.
+/* The engine's inner loops, compiled once for each instruction set from simd.c and chosen by the
+ * CPU at run time.
  *
- * All run on one thread and on one slice of a tensor (see tensor.h) or on a flat run of values. `block` is 1 or the
- * set's own block. Per-channel arguments point to `block` values. Results depend on the instruction set, never on the
- * number of threads. */
+ * All run on one thread and on one slice of a tensor (see tensor.h) or on a flat run of values.
+ * `block` is 1 or the set's own block. Per-channel arguments point to `block` values. Results
+ * depend on the instruction set, never on the number of threads. */
 #ifndef FERCLI_NN_SIMD_H
 #define FERCLI_NN_SIMD_H
 
@@ -38,33 +39,38 @@ struct simd {
     /* Mean and sum of squared distances from it, for each channel of a slice. */
     void (*moments)(const float *x, size_t pixels, int block, float *mean, float *square);
     /* y = a x + b by channel; relu: and not below 0. x may be y. */
-    void (*scale_shift)(const float *x, float *y, size_t pixels, int block, const float *a, const float *b, bool relu);
+    void (*scale_shift)(const float *x, float *y, size_t pixels, int block, const float *a,
+                        const float *b, bool relu);
     /* Sums of dy and of dy (x - mean), for each channel. */
-    void (*gradient_sums)(const float *dy, const float *x, size_t pixels, int block, const float *mean, float *sum,
-                          float *product);
+    void (*gradient_sums)(const float *dy, const float *x, size_t pixels, int block,
+                          const float *mean, float *sum, float *product);
     /* dy = a dy + b x + c by channel. */
-    void (*gradient_mix)(float *dy, const float *x, size_t pixels, int block, const float *a, const float *b,
-                         const float *c);
+    void (*gradient_mix)(float *dy, const float *x, size_t pixels, int block, const float *a,
+                         const float *b, const float *c);
     void (*channel_sums)(const float *x, size_t pixels, int block, float *sum);
 
-    void (*leaky)(float *y, size_t count, float slope);                            /* y<0: y *= slope */
-    void (*leaky_backward)(const float *y, float *dy, size_t count, float slope);  /* y<=0: dy *= slope */
+    void (*leaky)(float *y, size_t count, float slope); /* y<0: y *= slope */
+    void (*leaky_backward)(const float *y, float *dy, size_t count,
+                           float slope); /* y<=0: dy *= slope */
     void (*add)(float *sum, const float *x, size_t count);
     double (*square_sum)(const float *x, size_t count);
 
     void (*maxpool)(const struct pool_shape *s, int block, const float *x, float *y);
-    void (*maxpool_backward)(const struct pool_shape *s, int block, const float *x, const float *y, const float *dy,
-                             float *dx);
+    void (*maxpool_backward)(const struct pool_shape *s, int block, const float *x, const float *y,
+                             const float *dy, float *dx);
 
-    /* y = x kept with probability 1-p and scaled by 1/(1-p), else 0; `first` is the index of x[0] in the mask. */
+    /* y = x kept with probability 1-p and scaled by 1/(1-p), else 0; `first` is the index of x[0]
+     * in the mask. */
     void (*dropout)(const struct dropout *d, const float *x, float *y, size_t first, size_t count);
 
-    /* y[r] = bias[o] + sum_i x[r][i] w[i] for `rows` rows that lie `inputs` apart in x and `stride` apart in y. The
-     * order of the additions does not depend on `rows`. */
-    void (*dot_rows)(const float *w, const float *x, size_t rows, size_t inputs, float bias, float *y, size_t stride);
+    /* y[r] = bias[o] + sum_i x[r][i] w[i] for `rows` rows that lie `inputs` apart in x and `stride`
+     * apart in y. The order of the additions does not depend on `rows`. */
+    void (*dot_rows)(const float *w, const float *x, size_t rows, size_t inputs, float bias,
+                     float *y, size_t stride);
 
     void (*sgd)(const struct sgd_rule *r, float *w, const float *g, float *velocity, size_t count);
-    void (*adam)(const struct adam_rule *r, float *w, const float *g, float *m, float *v, size_t count);
+    void (*adam)(const struct adam_rule *r, float *w, const float *g, float *m, float *v,
+                 size_t count);
 };
 
 /* The best set that this CPU has. */

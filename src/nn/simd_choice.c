@@ -1,5 +1,5 @@
-/* Which instruction set's loops run; see simd.h. oneDNN decides what it compiles, so its answer is asked too: both
- * must agree on the layout. */
+/* Which instruction set's loops run; see simd.h. oneDNN decides what it compiles, so its answer is
+ * asked too: both must agree on the layout. */
 #include "nn/simd.h"
 
 #include "nn/engine.h"

@@ -7,9 +7,9 @@
 #include "err.h"
 
 struct slot {
-    size_t count;  /* floats */
+    size_t count;   /* floats */
     int busy_until; /* last moment at which its present owner needs it */
-    float *value;  /* owned, made by slots_make */
+    float *value;   /* owned, made by slots_make */
 };
 
 struct slots {
@@ -17,8 +17,8 @@ struct slots {
     int count;
 };
 
-/* Finds or adds a slot for `count` floats needed from moment `birth` to `death`, both included. Births must come in
- * rising order. Returns its index, or -1 without memory. */
+/* Finds or adds a slot for `count` floats needed from moment `birth` to `death`, both included.
+ * Births must come in rising order. Returns its index, or -1 without memory. */
 int slots_take(struct slots *s, size_t count, int birth, int death);
 
 /* Allocates. 0/-1. */

@@ -10,11 +10,13 @@
 #define STREAM_RATE 0x72617465
 
 static const char *const POLICIES[POLICY_COUNT] = {
-    [POLICY_CONSTANT] = "constant", [POLICY_STEP] = "step",       [POLICY_STEPS] = "steps",   [POLICY_EXP] = "exp",
-    [POLICY_POLY] = "poly",         [POLICY_SIGMOID] = "sigmoid", [POLICY_RANDOM] = "random", [POLICY_SGDR] = "sgdr",
+    [POLICY_CONSTANT] = "constant", [POLICY_STEP] = "step", [POLICY_STEPS] = "steps",
+    [POLICY_EXP] = "exp",           [POLICY_POLY] = "poly", [POLICY_SIGMOID] = "sigmoid",
+    [POLICY_RANDOM] = "random",     [POLICY_SGDR] = "sgdr",
 };
 
-static int parse_policy(struct solver *s, const struct cfg *c, struct cfg_section *section, struct err *e)
+static int parse_policy(struct solver *s, const struct cfg *c, struct cfg_section *section,
+                        struct err *e)
 {
     const char *name = cfg_word(section, "policy", "constant");
     for (int i = 0; i < POLICY_COUNT; i++)
@@ -25,7 +27,8 @@ static int parse_policy(struct solver *s, const struct cfg *c, struct cfg_sectio
     return err_set(e, "%s:%d: unknown policy '%s'", c->path, cfg_line(section, "policy"), name);
 }
 
-static int parse_steps(struct solver *s, const struct cfg *c, struct cfg_section *section, struct err *e)
+static int parse_steps(struct solver *s, const struct cfg *c, struct cfg_section *section,
+                       struct err *e)
 {
     int scales;
     if (cfg_list(c, section, "steps", &s->steps, &s->step_count, e) ||
@@ -34,7 +37,8 @@ static int parse_steps(struct solver *s, const struct cfg *c, struct cfg_section
     if (s->policy == POLICY_STEPS && s->step_count == 0)
         return err_set(e, "%s:%d: policy=steps needs steps and scales", c->path, section->line);
     if (s->step_count != scales)
-        return err_set(e, "%s:%d: %d steps but %d scales", c->path, cfg_line(section, "steps"), s->step_count, scales);
+        return err_set(e, "%s:%d: %d steps but %d scales", c->path, cfg_line(section, "steps"),
+                       s->step_count, scales);
     return 0;
 }
 
@@ -42,16 +46,21 @@ static int parse_keys(struct solver *s, const struct cfg *c, struct cfg_section 
 {
     int adam, nesterov;
     if (parse_policy(s, c, n, e) || cfg_real(c, n, "learning_rate", .001, 0, 1e6, &s->rate, e) ||
-        cfg_real(c, n, "power", 4, -100, 100, &s->power, e) || cfg_real(c, n, "gamma", 1, -1e6, 1e6, &s->gamma, e) ||
-        cfg_real(c, n, "scale", 1, 0, 1e6, &s->scale, e) || cfg_int(c, n, "step", 1, 1, 1 << 30, &s->step, e) ||
+        cfg_real(c, n, "power", 4, -100, 100, &s->power, e) ||
+        cfg_real(c, n, "gamma", 1, -1e6, 1e6, &s->gamma, e) ||
+        cfg_real(c, n, "scale", 1, 0, 1e6, &s->scale, e) ||
+        cfg_int(c, n, "step", 1, 1, 1 << 30, &s->step, e) ||
         cfg_int(c, n, "burn_in", 0, 0, 1 << 30, &s->burn_in, e) || parse_steps(s, c, n, e) ||
         cfg_real(c, n, "learning_rate_min", 1e-5, 0, 1e6, &s->rate_min, e) ||
         cfg_int(c, n, "sgdr_cycle", 0, 0, 1 << 30, &s->cycle, e) ||
         cfg_real(c, n, "sgdr_mult", 2, 1, 1000, &s->cycle_factor, e))
         return -1;
-    if (cfg_int(c, n, "adam", 0, 0, 1, &adam, e) || cfg_int(c, n, "nesterov", 0, 0, 1, &nesterov, e) ||
-        cfg_real(c, n, "momentum", .9, 0, 1, &s->momentum, e) || cfg_real(c, n, "decay", .0001, 0, 1e6, &s->decay, e) ||
-        cfg_real(c, n, "B1", .9, 0, .999999, &s->beta1, e) || cfg_real(c, n, "B2", .999, 0, .999999, &s->beta2, e) ||
+    if (cfg_int(c, n, "adam", 0, 0, 1, &adam, e) ||
+        cfg_int(c, n, "nesterov", 0, 0, 1, &nesterov, e) ||
+        cfg_real(c, n, "momentum", .9, 0, 1, &s->momentum, e) ||
+        cfg_real(c, n, "decay", .0001, 0, 1e6, &s->decay, e) ||
+        cfg_real(c, n, "B1", .9, 0, .999999, &s->beta1, e) ||
+        cfg_real(c, n, "B2", .999, 0, .999999, &s->beta2, e) ||
         cfg_real(c, n, "eps", 1e-7, 1e-30, 1, &s->epsilon, e) ||
         cfg_real(c, n, "max_grad_norm", 0, 0, 1e9, &s->max_gradient_norm, e) ||
         cfg_real(c, n, "label_smooth_eps", 0, 0, .999, &s->label_smoothing, e))

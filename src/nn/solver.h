@@ -37,7 +37,8 @@ struct solver {
 int solver_parse(struct solver *s, const struct cfg *c, struct cfg_section *section, struct err *e);
 void solver_release(struct solver *s);
 
-/* The learning rate of update number `batch`, counted from 1 as darknet does. `seed` is for policy=random. */
+/* The learning rate of update number `batch`, counted from 1 as darknet does. `seed` is for
+ * policy=random. */
 double solver_rate(const struct solver *s, long batch, long max_batches, uint64_t seed);
 
 #endif

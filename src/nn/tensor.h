@@ -1,8 +1,9 @@
 /* Activations: batches of feature maps in one of two memory layouts.
  *
- * `block` 1 is plain NCHW. With `block` b > 1 channels lie in groups of b innermost, oneDNN's nChw{b}c: element
- * (n, c, y, x) is at ((n * channels/b + c/b) * height*width + y*width + x) * b + c%b. That formula also holds for
- * b = 1. A map of one pixel is the same in both, and counts as plain. */
+ * `block` 1 is plain NCHW. With `block` b > 1 channels lie in groups of b innermost, oneDNN's
+ * nChw{b}c: element (n, c, y, x) is at ((n * channels/b + c/b) * height*width + y*width + x) * b +
+ * c%b. That formula also holds for b = 1. A map of one pixel is the same in both, and counts as
+ * plain. */
 #ifndef FERCLI_NN_TENSOR_H
 #define FERCLI_NN_TENSOR_H
 
@@ -21,12 +22,12 @@ struct tensor {
 /* The layout that this machine's kernels want for a shape. */
 int tensor_block(struct nn_shape shape);
 
-size_t shape_values(struct nn_shape s);         /* of one picture */
-size_t tensor_values(const struct tensor *t);   /* of the batch */
+size_t shape_values(struct nn_shape s);       /* of one picture */
+size_t tensor_values(const struct tensor *t); /* of the batch */
 
 /* A slice is one picture's group of `block` channels: contiguous, height*width*block values. */
-int tensor_slices(const struct tensor *t);      /* of the batch: batch * channels/block */
-size_t tensor_slice(const struct tensor *t);    /* values in one */
+int tensor_slices(const struct tensor *t);   /* of the batch: batch * channels/block */
+size_t tensor_slice(const struct tensor *t); /* values in one */
 
 /* Copies between layouts; `plain` is NCHW. */
 void tensor_from_plain(struct tensor *t, const float *plain);

@@ -15,12 +15,12 @@ struct nn_trainer {
     struct nn_net *net;
     struct solver solver;
     struct plan *plan;
-    int batch, pieces;  /* pictures an update; mini-batches it is made of (darknet's subdivisions) */
+    int batch, pieces; /* pictures an update; mini-batches it is made of (darknet's subdivisions) */
     int classes;
     long steps;
     uint64_t seed;
-    float *moment[2];   /* (net parameters) SGD's velocity; Adam's two; owned */
-    float *target;      /* (mini-batch, classes) smoothed; owned */
+    float *moment[2]; /* (net parameters) SGD's velocity; Adam's two; owned */
+    float *target;    /* (mini-batch, classes) smoothed; owned */
 };
 
 /* The layer below which nothing learns: what the caller froze, or darknet's stopbackward. */
@@ -37,14 +37,15 @@ static int check_loss(const struct nn_net *net, int learn, struct err *e)
 {
     const struct layer *last = net->layer[net->layers - 1];
     if (!layer_gives_loss(last))
-        return err_set(e, "%s:%d: [%s] cannot be trained as the last layer: end the network with [softmax]",
-                       net->cfg.path, last->line, last->kind->names[0]);
+        return err_set(
+            e, "%s:%d: [%s] cannot be trained as the last layer: end the network with [softmax]",
+            net->cfg.path, last->line, last->kind->names[0]);
     for (int i = learn; i < net->layers - 1; i++) {
         const struct layer *l = net->layer[i], *next = net->layer[i + 1];
         bool before_last = i == net->layers - 2 && next->kind == &LAYER_COST;
         if (layer_gives_loss(l) && !(l->kind == &LAYER_SOFTMAX && before_last))
-            return err_set(e, "%s:%d: [%s] cannot be trained inside the network", net->cfg.path, l->line,
-                           l->kind->names[0]);
+            return err_set(e, "%s:%d: [%s] cannot be trained inside the network", net->cfg.path,
+                           l->line, l->kind->names[0]);
     }
     if (learn >= net->layers)
         return err_set(e, "'%s': no layer is left to learn", net->cfg.path);
@@ -52,8 +53,8 @@ static int check_loss(const struct nn_net *net, int learn, struct err *e)
 }
 
 /* The cfg's [net] with the overriding keys in front, where they are found first. */
-static int merge_sections(struct cfg_section *merged, const struct cfg_section *over, const struct cfg_section *base,
-                          struct err *e)
+static int merge_sections(struct cfg_section *merged, const struct cfg_section *over,
+                          const struct cfg_section *base, struct err *e)
 {
     int count = over->options + base->options;
     *merged = *base;
@@ -82,8 +83,8 @@ static int parse_overrides(struct nn_trainer *t, const char *overrides, struct e
     result = 0;
     for (int i = 0; i < over.section[0].options && result == 0; i++)
         if (!merged.option[i].used)
-            result = err_set(e, "overrides:%d: '%s' is no key of the update", merged.option[i].line - 1,
-                             merged.option[i].key);
+            result = err_set(e, "overrides:%d: '%s' is no key of the update",
+                             merged.option[i].line - 1, merged.option[i].key);
 out:
     free(merged.option);
     cfg_release(&over);
@@ -100,9 +101,11 @@ static int make_buffers(struct nn_trainer *t, struct err *e)
     return t->moment[0] && (t->moment[1] || !t->solver.adam) && t->target ? 0 : err_memory(e);
 }
 
-struct nn_trainer *nn_trainer_new(struct nn_net *net, const struct nn_trainer_options *options, struct err *e)
+struct nn_trainer *nn_trainer_new(struct nn_net *net, const struct nn_trainer_options *options,
+                                  struct err *e)
 {
-    int learn = first_learning_layer(net, options->frozen > options->first ? options->frozen : options->first);
+    int learn = first_learning_layer(net, options->frozen > options->first ? options->frozen
+                                                                           : options->first);
     if (check_loss(net, learn, e))
         return NULL;
     struct nn_trainer *t = calloc(1, sizeof(*t));
@@ -162,16 +165,19 @@ static size_t first_param(const struct nn_trainer *t)
     return nn_net_parameters_upto(t->net, t->plan->learn);
 }
 
+/* As AlexeyAB's fork has it: 1 - eps stays with the class, the others share eps. */
 static void smooth_targets(struct nn_trainer *t, const float *target)
 {
     size_t values = (size_t)(t->batch / t->pieces) * (size_t)t->classes;
-    float keep = (float)(1 - t->solver.label_smoothing), floor = (1 - keep) / (float)t->classes;
+    float eps = (float)t->solver.label_smoothing;
+    float other = t->classes > 1 ? eps / (float)(t->classes - 1) : 0;
     for (size_t i = 0; i < values; i++)
-        t->target[i] = target[i] * keep + floor;
+        t->target[i] = target[i] * (1 - eps) + (1 - target[i]) * other;
 }
 
 /* Gradients of the whole batch, one mini-batch after the other. Returns the summed loss. */
-static double accumulate_gradients(struct nn_trainer *t, const float *input, const float *target, float *output)
+static double accumulate_gradients(struct nn_trainer *t, const float *input, const float *target,
+                                   float *output)
 {
     struct plan *p = t->plan;
     size_t first = first_param(t), outputs = (size_t)p->batch * (size_t)t->classes;
@@ -183,7 +189,8 @@ static double accumulate_gradients(struct nn_trainer *t, const float *input, con
         p->pass = (uint64_t)t->steps * (uint64_t)t->pieces + (uint64_t)piece;
         plan_forward(p);
         if (output)
-            memcpy(output + (size_t)piece * outputs, plan_output(p, p->last - 1)->value, outputs * sizeof(float));
+            memcpy(output + (size_t)piece * outputs, plan_output(p, p->last - 1)->value,
+                   outputs * sizeof(float));
         plan_backward(p);
         loss += p->loss;
     }
@@ -196,7 +203,8 @@ static float clip_factor(const struct nn_trainer *t)
     if (t->solver.max_gradient_norm <= 0)
         return 1;
     size_t first = first_param(t);
-    double norm = sqrt(simd()->square_sum(t->plan->param_gradients + first, t->net->param_count - first));
+    double norm =
+        sqrt(simd()->square_sum(t->plan->param_gradients + first, t->net->param_count - first));
     return norm > t->solver.max_gradient_norm ? (float)(t->solver.max_gradient_norm / norm) : 1;
 }
 
@@ -206,7 +214,8 @@ static void update_run(struct nn_trainer *t, const struct layer *l, const struct
     double rate = nn_trainer_rate(t) * (double)l->rate_scale, step = (double)t->steps + 1;
     float decay = run->role == PARAM_WEIGHT ? (float)s->decay : 0;
     struct sgd_rule sgd = {(float)rate, (float)s->momentum, decay, s->nesterov};
-    /* Adam (Kingma & Ba 2015) as darknet writes it: both corrections, epsilon beside the corrected root. */
+    /* Adam (Kingma & Ba 2015) as darknet writes it: both corrections, epsilon beside the corrected
+     * root. */
     double root = sqrt(1 - pow(s->beta2, step));
     struct adam_rule adam = {.rate = (float)(rate * root / (1 - pow(s->beta1, step))),
                              .beta1 = (float)s->beta1,
@@ -216,7 +225,8 @@ static void update_run(struct nn_trainer *t, const struct layer *l, const struct
     long chunks = (long)((run->count + UPDATE_CHUNK - 1) / UPDATE_CHUNK);
 #pragma omp parallel for
     for (long i = 0; i < chunks; i++) {
-        size_t at = (size_t)i * UPDATE_CHUNK, left = run->count - at, count = left < UPDATE_CHUNK ? left : UPDATE_CHUNK;
+        size_t at = (size_t)i * UPDATE_CHUNK, left = run->count - at,
+               count = left < UPDATE_CHUNK ? left : UPDATE_CHUNK;
         at += run->offset;
         float *w = t->net->params + at, *g = t->plan->param_gradients + at;
         if (s->adam)
@@ -263,7 +273,8 @@ int nn_trainer_save(const struct nn_trainer *t, FILE *stream, struct err *e)
                              .moments = t->moment[1] ? 2 : 1};
     memcpy(h.magic, MAGIC, sizeof(MAGIC));
     size_t n = t->net->param_count;
-    if (fwrite(&h, sizeof(h), 1, stream) != 1 || fwrite(t->net->params, sizeof(float), n, stream) != n)
+    if (fwrite(&h, sizeof(h), 1, stream) != 1 ||
+        fwrite(t->net->params, sizeof(float), n, stream) != n)
         return err_set(e, "cannot write the trainer's state");
     for (uint64_t i = 0; i < h.moments; i++)
         if (fwrite(t->moment[i], sizeof(float), n, stream) != n)
@@ -279,8 +290,10 @@ int nn_trainer_load(struct nn_trainer *t, FILE *stream, struct err *e)
     if (fread(&h, sizeof(h), 1, stream) != 1 || memcmp(h.magic, MAGIC, sizeof(MAGIC)))
         return err_set(e, "this is not a trainer's state");
     if (h.params != n || h.moments != moments)
-        return err_set(e, "the state is of another network: %" PRIu64 " parameters with %" PRIu64
-                          " moments, here %zu with %" PRIu64, h.params, h.moments, n, moments);
+        return err_set(e,
+                       "the state is of another network: %" PRIu64 " parameters with %" PRIu64
+                       " moments, here %zu with %" PRIu64,
+                       h.params, h.moments, n, moments);
     /* All of it first: a state cut short must not leave a mixture behind. */
     float *all = floats_new(n * (size_t)(1 + moments));
     if (!all)

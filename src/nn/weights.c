@@ -1,8 +1,9 @@
 /* darknet's weights files.
  *
- * Little-endian: int32 major, minor, revision; `seen`, pictures trained on, in 64 bits when major*10+minor >= 2 and
- * both are below 1000, else in 32; then the parameters as 32-bit floats, layer by layer. With major or minor above 1000
- * connected weights lie (inputs, outputs). There are no shapes in the file: its size must be what the cfg implies. */
+ * Little-endian: int32 major, minor, revision; `seen`, pictures trained on, in 64 bits when
+ * major*10+minor >= 2 and both are below 1000, else in 32; then the parameters as 32-bit floats,
+ * layer by layer. With major or minor above 1000 connected weights lie (inputs, outputs). There are
+ * no shapes in the file: its size must be what the cfg implies. */
 #include <endian.h>
 #include <inttypes.h>
 #include <math.h>
@@ -65,10 +66,10 @@ static size_t count_in_file(const struct nn_net *net, bool saving)
     return count;
 }
 
-/* Fills `params` from the floats behind the header. Negative variances and values that are no numbers would only
- * surface later as a network that answers nan. */
-static int read_params(const struct nn_net *net, const char *path, const unsigned char *bytes, bool transposed,
-                       float *params, struct err *e)
+/* Fills `params` from the floats behind the header. Negative variances and values that are no
+ * numbers would only surface later as a network that answers nan. */
+static int read_params(const struct nn_net *net, const char *path, const unsigned char *bytes,
+                       bool transposed, float *params, struct err *e)
 {
     for (int i = 0; i < net->layers; i++) {
         const struct layer *l = net->layer[i];
@@ -77,8 +78,8 @@ static int read_params(const struct nn_net *net, const char *path, const unsigne
             for (size_t k = 0; k < run->count; k++, bytes += 4) {
                 float value = get_float(bytes);
                 if (!isfinite(value) || (run->role == PARAM_VARIANCE && value < 0))
-                    return err_set(e, "cannot use '%s': value %zu of layer %d [%s] is %g", path, k, i,
-                                   l->kind->names[0], (double)value);
+                    return err_set(e, "cannot use '%s': value %zu of layer %d [%s] is %g", path, k,
+                                   i, l->kind->names[0], (double)value);
                 params[run->offset + place(run, k, transposed)] = value;
             }
         }
@@ -86,7 +87,8 @@ static int read_params(const struct nn_net *net, const char *path, const unsigne
     return 0;
 }
 
-static int parse_weights(struct nn_net *net, const char *path, const unsigned char *bytes, size_t size, struct err *e)
+static int parse_weights(struct nn_net *net, const char *path, const unsigned char *bytes,
+                         size_t size, struct err *e)
 {
     int version[3] = {0};
     for (int i = 0; i < 3 && size >= 12; i++)
@@ -96,8 +98,8 @@ static int parse_weights(struct nn_net *net, const char *path, const unsigned ch
     if (size < 16)
         return err_set(e, "cannot use '%s': %zu bytes are not a darknet weights file", path, size);
     if (size != expected)
-        return err_set(e, "cannot use '%s': it has %zu bytes, the network of '%s' needs %zu", path, size,
-                       net->cfg.path, expected);
+        return err_set(e, "cannot use '%s': it has %zu bytes, the network of '%s' needs %zu", path,
+                       size, net->cfg.path, expected);
     float *params = floats_new(net->param_count);
     if (!params)
         return err_memory(e);
@@ -141,7 +143,8 @@ int nn_net_save_weights(const struct nn_net *net, const char *path, struct err *
         for (int r = 0; r < l->params && !l->skip_save; r++)
             for (size_t k = 0; k < l->param[r].count; k++) {
                 uint32_t bits;
-                memcpy(&bits, &net->params[l->param[r].offset + place(&l->param[r], k, net->transposed)],
+                memcpy(&bits,
+                       &net->params[l->param[r].offset + place(&l->param[r], k, net->transposed)],
                        sizeof(bits));
                 put32(f.stream, bits);
             }

@@ -172,9 +172,19 @@ static void mix_inks(const unsigned rgb[3], bool inverted, unsigned char inks[4]
         inks[c] = (unsigned char)(255 - inks[c]);
 }
 
+/* What libjpeg is handed for a file of this space. */
+static J_COLOR_SPACE input_space(J_COLOR_SPACE space)
+{
+    if (space == JCS_GRAYSCALE || space == JCS_UNKNOWN)
+        return space;
+    return space == JCS_CMYK || space == JCS_YCCK ? JCS_CMYK : JCS_RGB;
+}
+
 static int input_channels(J_COLOR_SPACE space)
 {
-    return space == JCS_GRAYSCALE ? 1 : space == JCS_CMYK || space == JCS_YCCK ? 4 : 3;
+    static const int CHANNELS[] = {
+        [JCS_UNKNOWN] = 2, [JCS_GRAYSCALE] = 1, [JCS_RGB] = 3, [JCS_CMYK] = 4};
+    return CHANNELS[input_space(space)];
 }
 
 static void fill_row(const struct jpeg_recipe *recipe, int y, unsigned char *row, int channels)
@@ -184,8 +194,9 @@ static void fill_row(const struct jpeg_recipe *recipe, int y, unsigned char *row
         jpeg_colour(recipe, x, y, rgb);
         if (channels == 4)
             mix_inks(rgb, !recipe->no_adobe, row);
-        else if (channels == 1)
-            row[0] = (unsigned char)((299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] + 500) / 1000);
+        else if (channels <= 2)
+            row[0] = row[channels - 1] =
+                (unsigned char)((299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] + 500) / 1000);
         else
             for (int c = 0; c < 3; c++)
                 row[c] = (unsigned char)rgb[c];
@@ -198,7 +209,7 @@ static void set_options(struct jpeg_compress_struct *codec, const struct jpeg_re
     codec->image_width = (JDIMENSION)recipe->width;
     codec->image_height = (JDIMENSION)recipe->height;
     codec->input_components = channels;
-    codec->in_color_space = channels == 1 ? JCS_GRAYSCALE : channels == 4 ? JCS_CMYK : JCS_RGB;
+    codec->in_color_space = input_space(recipe->space);
     jpeg_set_defaults(codec);
     jpeg_set_colorspace(codec, recipe->space);
     jpeg_set_quality(codec, 95, TRUE);

@@ -53,7 +53,8 @@ unsigned png_palette_alpha(unsigned i);
 
 struct jpeg_recipe {
     int width, height;
-    J_COLOR_SPACE space; /* in the file: JCS_GRAYSCALE, JCS_YCbCr, JCS_RGB, JCS_CMYK, JCS_YCCK */
+    J_COLOR_SPACE space; /* in the file: JCS_GRAYSCALE, JCS_YCbCr, JCS_RGB, JCS_CMYK, JCS_YCCK, or
+                            JCS_UNKNOWN for two components */
     bool progressive;
     bool arithmetic;
     bool no_adobe;   /* leaves the Adobe marker out; inks are then stored upright, 0 for none */

@@ -33,7 +33,7 @@ int scratch_teardown(void **state)
     return nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-const char *scratch_path(const char *name)
+const char *scratch_file(const char *name)
 {
     static char paths[4][PATH_MAX];
     static unsigned turn;
@@ -45,7 +45,7 @@ const char *scratch_path(const char *name)
 const char *scratch_write(const char *name, const void *bytes, size_t size)
 {
     char parent[PATH_MAX];
-    const char *path = scratch_path(name);
+    const char *path = scratch_file(name);
     strcpy(parent, path);
     for (char *slash = parent + strlen(folder) + 1; (slash = strchr(slash, '/')); slash++) {
         *slash = '\0';

@@ -9,9 +9,9 @@ int scratch_setup(void **state);
 int scratch_teardown(void **state);
 
 /* The path of `name` in the folder; static memory that the fourth call after uses again. */
-const char *scratch_path(const char *name);
+const char *scratch_file(const char *name);
 
-/* Writes a file of that name, its folders included, and returns its path as scratch_path does. */
+/* Writes a file of that name, its folders included, and returns its path as scratch_file does. */
 const char *scratch_write(const char *name, const void *bytes, size_t size);
 
 #endif

@@ -198,7 +198,7 @@ static void test_gzip_gives_what_plain_text_gives(void **state)
     struct names names;
     struct err e;
     char *text = make_csv(&OFFICIAL, 9);
-    const char *path = scratch_path("t.csv.gz");
+    const char *path = scratch_file("t.csv.gz");
     gzFile stream = gzopen(path, "wb");
     assert_int_equal(gzwrite(stream, text, (unsigned)strlen(text)), strlen(text));
     gzclose_w(stream);
@@ -376,9 +376,9 @@ static void test_files_that_are_none_are_refused(void **state)
     struct err e;
     assert_refused("", 0, "t.csv' is empty");
     names_init_fer(&names, &e);
-    assert_int_equal(dataset_read_fer_csv(&d, scratch_path("absent"), ALL, &names, &e), -1);
+    assert_int_equal(dataset_read_fer_csv(&d, scratch_file("absent"), ALL, &names, &e), -1);
     assert_non_null(strstr(e.text, "absent': No such file or directory"));
-    assert_int_equal(dataset_read_fer_csv(&d, scratch_path("."), ALL, &names, &e), -1);
+    assert_int_equal(dataset_read_fer_csv(&d, scratch_file("."), ALL, &names, &e), -1);
     assert_non_null(strstr(e.text, "/.': Is a directory"));
     names_release(&names);
 }
@@ -387,7 +387,7 @@ static void test_files_that_are_none_are_refused(void **state)
 static char *make_gzip(size_t *size)
 {
     char *text = make_csv(&OFFICIAL, 40), *bytes;
-    const char *path = scratch_path("whole.gz");
+    const char *path = scratch_file("whole.gz");
     struct err e;
     gzFile stream = gzopen(path, "wb");
     assert_int_equal(gzwrite(stream, text, (unsigned)strlen(text)), strlen(text));
@@ -426,7 +426,7 @@ static void test_names_without_a_class_are_refused(void **state)
     struct err e;
     const char *path = scratch_write("t.names", "angry\ndisgust\nfear\nhappy\nsad\nneutral\n", 37);
     assert_int_equal(names_read(&names, path, &e), 0);
-    assert_int_equal(dataset_read_fer_csv(&d, scratch_path("t.csv"), ALL, &names, &e), -1);
+    assert_int_equal(dataset_read_fer_csv(&d, scratch_file("t.csv"), ALL, &names, &e), -1);
     assert_string_equal(e.text, "FER-2013 has the class 'surprise', the model only: angry, "
                                 "disgust, fear, happy, sad, neutral");
     names_release(&names);

@@ -20,14 +20,14 @@
 /* Where a test's folder is; every test has its own. */
 static const char *folder(const char *test)
 {
-    return scratch_path(test);
+    return scratch_file(test);
 }
 
 static void write_picture(const char *name, const struct image *im)
 {
     struct err e = {""};
     scratch_write(name, "", 0); /* makes the folders */
-    if (image_write_png(im, scratch_path(name), &e))
+    if (image_write_png(im, scratch_file(name), &e))
         fail_msg("%s", e.text);
 }
 
@@ -88,7 +88,7 @@ static void release(struct dataset *d, struct folder_report *report)
 
 static void assert_picture(const struct dataset *d, size_t i, const char *path, int label)
 {
-    assert_string_equal(d->path[i], scratch_path(path));
+    assert_string_equal(d->path[i], scratch_file(path));
     assert_int_equal(d->label[i], label);
     assert_int_equal(d->split[i], SPLIT_TRAINING);
 }
@@ -180,8 +180,8 @@ static void test_folder_of_another_name_is_refused(void **state)
 {
     (void)state;
     write_square("other/happy/a.png", SIZE, 1);
-    mkdir(scratch_path("other/hapy"), 0777);
-    mkdir(scratch_path("other/sadd"), 0777);
+    mkdir(scratch_file("other/hapy"), 0777);
+    mkdir(scratch_file("other/sadd"), 0777);
     assert_refused("other", FACE_AUTO,
                    "other/hapy' is not named like a class: angry, disgust, fear, happy, sad, "
                    "surprise, neutral");
@@ -219,7 +219,7 @@ static void expected_crop(const char *name, bool whole, unsigned char *pixels)
     struct face *faces = NULL;
     size_t count = 0;
     struct err e;
-    assert_int_equal(image_read(&im, scratch_path(name), 1, &e), 0);
+    assert_int_equal(image_read(&im, scratch_file(name), 1, &e), 0);
     struct face face = {.width = im.width, .height = im.height};
     if (!whole) {
         struct detector *detector = detector_new(&DETECTOR_DEFAULTS, &e);
@@ -267,7 +267,8 @@ static void test_detection_takes_the_largest_face_and_lists_pictures_without(voi
 static void test_whole_pictures_need_no_detector(void **state)
 {
     (void)state;
-    const struct detector_options broken = {.cascade = "/nowhere/cascade.xml", .scale_factor = 1.1};
+    struct detector_options broken = DETECTOR_DEFAULTS;
+    broken.cascade = "/nowhere/cascade.xml";
     struct folder_options options = {.mode = FACE_WHOLE, .detector = &broken, .size = SIZE};
     struct dataset d;
     struct folder_report report;

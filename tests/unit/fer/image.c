@@ -2,10 +2,12 @@
 #include "fer.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -162,7 +164,7 @@ static void test_content_and_not_the_name_decides(void **state)
 static void test_what_is_no_picture_is_refused_with_its_path(void **state)
 {
     (void)state;
-    assert_refused("empty.jpg", "", 0, "empty");
+    assert_refused("empty.jpg", "", 0, "the file is empty");
     assert_refused("text.png", "This is not a picture.\n", 23, "neither PNG nor JPEG");
     assert_refused("short.png", "\x89PNG", 4, "neither PNG nor JPEG");
     assert_refused("short.jpg", "\xff\xd8", 2, "neither PNG nor JPEG");
@@ -259,6 +261,34 @@ static void test_a_failed_write_names_the_path(void **state)
     image_release(&im);
 }
 
+static void test_a_full_disk_leaves_the_old_file(void **state)
+{
+    (void)state;
+    struct image im;
+    struct err e = {""};
+    assert_int_equal(file_write(scratch("full.png"), "old", 3, &e), 0);
+    assert_int_equal(image_init(&im, 200, 200, 1, &e), 0);
+    for (unsigned i = 0; i < 200 * 200; i++)
+        im.pixels[i] = (unsigned char)(i * 2654435761u >> 24);
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    const struct rlimit small = {1000, limit.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const int result = image_write_png(&im, scratch("full.png"), &e);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(result, -1);
+    assert_contains(e.text, scratch("full.png"));
+    assert_contains(e.text, "File too large");
+    char *bytes;
+    size_t size;
+    assert_int_equal(file_read(scratch("full.png"), 1000, &bytes, &size, &e), 0);
+    assert_string_equal(bytes, "old");
+    free(bytes);
+    image_release(&im);
+    unlink(scratch("full.png")); /* and nothing else is left: see remove_dir */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +303,7 @@ int main(void)
         cmocka_unit_test(test_what_is_written_is_read_back),
         cmocka_unit_test(test_an_image_without_pixels_is_not_written),
         cmocka_unit_test(test_a_failed_write_names_the_path),
+        cmocka_unit_test(test_a_full_disk_leaves_the_old_file),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

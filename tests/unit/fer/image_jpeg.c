@@ -161,6 +161,11 @@ static void test_a_file_cut_anywhere_is_refused(void **state)
         assert_refused(jpeg.data, jpeg.size - 2, "Premature end");
         free(jpeg.data);
     }
+    const struct picture_bytes arithmetic = make_jpeg(
+        &(struct jpeg_recipe){.width = 21, .height = 13, .space = JCS_YCbCr, .arithmetic = true});
+    for (size_t size = 4; size < arithmetic.size; size++)
+        assert_refused(arithmetic.data, size, "");
+    free(arithmetic.data);
 }
 
 /* The position of the first byte of the segment's contents, behind its length. */
@@ -187,6 +192,14 @@ static void test_damaged_entropy_coded_data_are_refused(void **state)
     /* 16 bits that no Huffman table of T.81's annex K has. */
     memcpy(jpeg.data + scan, "\xff\x00\xff\x00\xff\x00\xff\x00", 8);
     assert_refused(jpeg.data, jpeg.size, "Corrupt JPEG data");
+    free(jpeg.data);
+}
+
+static void test_components_of_unknown_meaning_are_refused(void **state)
+{
+    (void)state;
+    const struct picture_bytes jpeg = small_jpeg(JCS_UNKNOWN, false);
+    assert_refused(jpeg.data, jpeg.size, "2 components");
     free(jpeg.data);
 }
 
@@ -296,6 +309,7 @@ int main(void)
         cmocka_unit_test(test_grey_of_ycbcr_is_its_luma_channel_untouched),
         cmocka_unit_test(test_a_file_cut_anywhere_is_refused),
         cmocka_unit_test(test_damaged_entropy_coded_data_are_refused),
+        cmocka_unit_test(test_components_of_unknown_meaning_are_refused),
         cmocka_unit_test(test_bytes_between_the_segments_are_refused),
         cmocka_unit_test(test_bytes_after_the_end_are_passed_over),
         cmocka_unit_test(test_a_newer_jfif_version_is_no_damage),
