@@ -10,8 +10,8 @@ struct err {
     char text[1024]; /* no newline at the end; empty until something failed */
 };
 
-/* Formats the text as printf does; a longer one is cut. Returns -1 always, so that a function can
- * end with `return err_set(e, ...)`. */
+/* Formats the text as printf does; a longer one is cut, control characters become '?'. Returns -1
+ * always, so that a function can end with `return err_set(e, ...)`. */
 int err_set(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Same for functions that return a pointer. Returns NULL always. */

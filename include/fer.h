@@ -331,7 +331,7 @@ struct finetune_options {
     int folds;   /* 2 or more: cross-validation instead of holdout; 0: holdout */
     double
         max_forget; /* percentage points of general accuracy that may be lost; below 0: no limit */
-    int epochs;     /* passes over the user's pictures; 0: FINETUNE_EPOCHS */
+    int epochs;     /* passes over the user's pictures; 0: FINETUNE_EPOCHS, more when the pictures are few */
     uint64_t seed;
     /* Called after every update and every batch of features; returns true to stop. NULL: never. */
     bool (*on_step)(const struct finetune_progress *progress, void *context);

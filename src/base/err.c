@@ -6,8 +6,13 @@
 
 static void format_text(struct err *e, const char *format, va_list args)
 {
-    if (e)
-        vsnprintf(e->text, sizeof(e->text), format, args);
+    if (!e)
+        return;
+    vsnprintf(e->text, sizeof(e->text), format, args);
+    /* Texts quote files, and a hostile one must not steer the reader's terminal. */
+    for (char *c = e->text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
 }
 
 int err_set(struct err *e, const char *format, ...)

@@ -15,6 +15,8 @@
  * each, and some milliseconds. */
 #define REPLAY_LIMIT 8192
 
+#define MIN_UPDATES 300
+
 /* ---- callbacks ---- */
 
 bool finetune_step(struct finetune_reporter *r, size_t count, double loss)
@@ -260,6 +262,17 @@ static size_t count_updates(const struct tuning *t)
     return updates;
 }
 
+/* Few pictures make few updates a pass, so they are passed over more often. */
+static int choose_epochs(const struct tuning *t)
+{
+    const struct head_lessons one = {.epochs = 1};
+    const size_t updates = head_updates(&one, t->user.count);
+    const size_t passes = (MIN_UPDATES + updates - 1) / updates;
+    if (t->options->epochs)
+        return t->options->epochs;
+    return passes > FINETUNE_EPOCHS ? (int)passes : FINETUNE_EPOCHS;
+}
+
 static enum finetune_result prepare(struct tuning *t, struct err *e)
 {
     const struct finetune_options *o = t->options;
@@ -275,7 +288,7 @@ static enum finetune_result prepare(struct tuning *t, struct err *e)
     free(cfg);
     t->lessons = (struct head_lessons){.user = &t->user,
                                        .replay = t->replay.count ? &t->replay : NULL,
-                                       .epochs = o->epochs ? o->epochs : FINETUNE_EPOCHS,
+                                       .epochs = choose_epochs(t),
                                        .seed = o->seed,
                                        .report = &t->progress};
     if (failed || plan_estimate(t, e))

@@ -28,7 +28,7 @@
 static const char OVERRIDES[] = "policy=constant\n"
                                 "burn_in=0\n"
                                 "adam=1\n"
-                                "learning_rate=0.0005\n"
+                                "learning_rate=0.001\n"
                                 "decay=0.0001\n"
                                 "label_smooth_eps=0\n"
                                 "max_grad_norm=0\n";

@@ -1,7 +1,6 @@
 /* Engine and reference side by side; see netpair.h. */
 #include "netpair.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,25 +11,28 @@
 
 #define PATH_BYTES 512
 
+struct scratch_name {
+    struct scratch_name *next;
+    char path[PATH_BYTES];
+};
+
 static char scratch_dir[PATH_BYTES / 2];
+static struct scratch_name *scratch_names;
 
 static void remove_scratch(void)
 {
-    DIR *dir = opendir(scratch_dir);
-    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
-        char path[2 * PATH_BYTES];
-        snprintf(path, sizeof(path), "%s/%s", scratch_dir, entry->d_name);
-        unlink(path);
+    while (scratch_names) {
+        struct scratch_name *next = scratch_names->next;
+        unlink(scratch_names->path);
+        free(scratch_names);
+        scratch_names = next;
     }
-    if (dir)
-        closedir(dir);
     rmdir(scratch_dir);
 }
 
 const char *scratch_path(const char *name)
 {
-    static char path[10][PATH_BYTES];
-    static int next;
+    struct scratch_name *s = ref_alloc(1, sizeof(*s));
     if (!*scratch_dir) {
         const char *base = getenv("TMPDIR");
         snprintf(scratch_dir, sizeof(scratch_dir), "%s/fercli-test-XXXXXX",
@@ -39,9 +41,10 @@ const char *scratch_path(const char *name)
             ref_fail("cannot make %s", scratch_dir);
         atexit(remove_scratch);
     }
-    next = (next + 1) % 10;
-    snprintf(path[next], PATH_BYTES, "%s/%s", scratch_dir, name);
-    return path[next];
+    snprintf(s->path, sizeof(s->path), "%s/%s", scratch_dir, name);
+    s->next = scratch_names;
+    scratch_names = s;
+    return s->path;
 }
 
 void write_weights(const char *path, const int32_t version[3], uint64_t seen, int wide,
@@ -137,17 +140,6 @@ struct nn_predictor *predictor_of(const struct nn_net *net, int first, int last,
     return p;
 }
 
-void net_set_parameters(struct nn_net *net, const float *values)
-{
-    static const int32_t version[3] = {0, 2, 0};
-    const char *path = scratch_path("parameters.weights");
-    struct err e = {0};
-    write_weights(path, version, 0, 1, values, nn_net_parameters(net));
-    if (nn_net_load_weights(net, path, &e))
-        ref_fail("%s", e.text);
-    unlink(path);
-}
-
 void netpair_follow(struct netpair *p)
 {
     double *values = reference_parameters(p->ref);
@@ -167,7 +159,7 @@ void netpair_init(struct netpair *p, const char *cfg, uint64_t seed)
         ref_fail("%zu parameters, not %zu, in\n%s", nn_net_parameters(p->net),
                  reference_count(p->ref), cfg);
     float *values = random_parameters(p->ref, &r);
-    net_set_parameters(p->net, values);
+    nn_net_set_values(p->net, values);
     free(values);
     netpair_follow(p);
 }

@@ -22,8 +22,6 @@ void netpair_release(struct netpair *p);
 
 /* Gives the reference the parameters that the engine has now. */
 void netpair_follow(struct netpair *p);
-/* Gives the engine other parameters, through a weights file. */
-void net_set_parameters(struct nn_net *net, const float *values);
 
 /* From the heap, freed by the caller. */
 float *random_values(struct rng *r, size_t count, float deviation);
@@ -43,8 +41,8 @@ double worst_difference(const float *got, const double *want, size_t count);
 void write_weights(const char *path, const int32_t version[3], uint64_t seen, int wide,
                    const float *values, size_t count);
 
-/* A path below a new folder that is removed at exit, with all files made through this; static text,
- * good until the tenth call after. */
+/* A path below a new folder that is removed at exit, with all files made through this; good until
+ * then. */
 const char *scratch_path(const char *name);
 
 #endif

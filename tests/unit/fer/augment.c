@@ -2,6 +2,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -31,11 +32,11 @@ static void draw_noise(unsigned char *pixels)
         pixels[i] = (unsigned char)(i * 2654435761u >> 13);
 }
 
-/* Grey that grows by 4 a pixel to the right. */
-static void draw_ramp(unsigned char *pixels)
+/* Grey that grows by 4 a pixel to the right, or downward. */
+static void draw_ramp(unsigned char *pixels, bool down)
 {
     for (int i = 0; i < COUNT; i++)
-        pixels[i] = (unsigned char)(i % SIDE * 4 + 20);
+        pixels[i] = (unsigned char)((down ? i / SIDE : i % SIDE) * 4 + 20);
 }
 
 static float at(const float *out, int x, int y)
@@ -141,20 +142,23 @@ static void test_shift_moves_up_to_its_pixels_each_way(void **state)
     struct augmentation a = NEUTRAL;
     a.shift = 4;
     unsigned char pixels[COUNT];
-    float out[COUNT], least = 99, most = -99;
-    draw_ramp(pixels);
-    for (uint64_t key = 0; key < KEYS; key++) {
-        augmentation_apply(&a, key, pixels, SIDE, SIDE, out);
-        const float shift = (float)(24 * 4 + 20 - (double)at(out, 24, 7)) / 4;
-        least = fminf(least, shift);
-        most = fmaxf(most, shift);
-        for (int x = 0; x < SIDE; x++) {
-            const float inside = fminf(fmaxf((float)x - shift, 0), SIDE - 1);
-            assert_true(fabsf(at(out, x, 40) - (inside * 4 + 20)) < 0.05f);
+    float out[COUNT];
+    for (int down = 0; down < 2; down++) {
+        float least = 99, most = -99;
+        draw_ramp(pixels, down);
+        for (uint64_t key = 0; key < KEYS; key++) {
+            augmentation_apply(&a, key, pixels, SIDE, SIDE, out);
+            const float shift = (24 * 4 + 20 - at(out, 24, 24)) / 4;
+            least = fminf(least, shift);
+            most = fmaxf(most, shift);
+            for (int i = 0; i < SIDE; i++) {
+                const float grey = fminf(fmaxf((float)i - shift, 0), SIDE - 1) * 4 + 20;
+                assert_true(fabsf((down ? at(out, 7, i) : at(out, i, 40)) - grey) < 0.05f);
+            }
         }
+        assert_true(least >= -4 && least < -3.8f);
+        assert_true(most <= 4 && most > 3.8f);
     }
-    assert_true(least >= -4 && least < -3.8f);
-    assert_true(most <= 4 && most > 3.8f);
 }
 
 static void test_scale_enlarges_about_the_centre(void **state)
@@ -165,7 +169,7 @@ static void test_scale_enlarges_about_the_centre(void **state)
     a.max_scale = 1.5;
     unsigned char pixels[COUNT];
     float out[COUNT], least = 99, most = 0;
-    draw_ramp(pixels);
+    draw_ramp(pixels, false);
     for (uint64_t key = 0; key < KEYS; key++) {
         augmentation_apply(&a, key, pixels, SIDE, SIDE, out);
         const float scale = 4 * 16 / (at(out, 32, 9) - at(out, 16, 9));
@@ -183,19 +187,64 @@ static void test_angle_turns_about_the_centre(void **state)
     struct augmentation a = NEUTRAL;
     a.angle = 20;
     unsigned char pixels[COUNT];
-    float out[COUNT], least = 99, most = -99;
-    draw_ramp(pixels);
-    for (uint64_t key = 0; key < KEYS; key++) {
-        augmentation_apply(&a, key, pixels, SIDE, SIDE, out);
-        const float right = (at(out, 32, 24) - at(out, 16, 24)) / 16;
-        const float down = (at(out, 24, 32) - at(out, 24, 16)) / 16;
-        const float angle = atan2f(down, right) * 180 / (float)M_PI;
-        assert_true(fabsf(hypotf(right, down) - 4) < 0.03f);
-        least = fminf(least, angle);
-        most = fmaxf(most, angle);
+    float out[COUNT];
+    for (int axis = 0; axis < 2; axis++) {
+        float least = 99, most = -99;
+        draw_ramp(pixels, axis);
+        for (uint64_t key = 0; key < KEYS; key++) {
+            augmentation_apply(&a, key, pixels, SIDE, SIDE, out);
+            const float right = (at(out, 32, 24) - at(out, 16, 24)) / 16;
+            const float down = (at(out, 24, 32) - at(out, 24, 16)) / 16;
+            const float angle = (axis ? atan2f(right, down) : atan2f(down, right));
+            assert_true(fabsf(hypotf(right, down) - 4) < 0.03f);
+            assert_true(fabsf((at(out, 23, 23) + at(out, 24, 24)) / 2 - (23.5f * 4 + 20)) < 0.05f);
+            least = fminf(least, angle * 180 / (float)M_PI);
+            most = fmaxf(most, angle * 180 / (float)M_PI);
+        }
+        assert_true(least > -20.2f && least < -19);
+        assert_true(most < 20.2f && most > 19);
     }
-    assert_true(least > -20.2f && least < -19);
-    assert_true(most < 20.2f && most > 19);
+}
+
+static void test_turned_pictures_keep_their_shape(void **state)
+{
+    (void)state;
+    struct augmentation a = NEUTRAL;
+    a.angle = 90;
+    unsigned char across[COUNT], along[COUNT];
+    float out[COUNT], other[COUNT];
+    draw_ramp(across, false);
+    draw_ramp(along, true);
+    for (uint64_t key = 0; key < 100; key++) {
+        augmentation_apply(&a, key, across, SIDE, SIDE, out);
+        augmentation_apply(&a, key, along, SIDE, SIDE, other);
+        /* The axes stay at a right angle, in their order: not turned and mirrored. */
+        const float right = at(out, 30, 24) - at(out, 18, 24);
+        const float down = at(out, 24, 30) - at(out, 24, 18);
+        assert_true(fabsf(at(other, 24, 30) - at(other, 24, 18) - right) < 0.2f);
+        assert_true(fabsf(at(other, 30, 24) - at(other, 18, 24) + down) < 0.2f);
+    }
+}
+
+static void test_flip_mirrors_enlarged_pictures_too(void **state)
+{
+    (void)state;
+    struct augmentation a = NEUTRAL;
+    a.min_scale = a.max_scale = 1.25;
+    unsigned char pixels[COUNT];
+    float plain[COUNT], out[COUNT];
+    int flips = 0;
+    draw_ramp(pixels, false);
+    augmentation_apply(&a, 0, pixels, SIDE, SIDE, plain);
+    a.flip = 1;
+    for (uint64_t key = 0; key < 100; key++) {
+        augmentation_apply(&a, key, pixels, SIDE, SIDE, out);
+        const bool flipped = out[0] > out[SIDE - 1];
+        flips += flipped;
+        for (int x = 0; x < SIDE; x++)
+            assert_true(fabsf(at(out, x, 9) - at(plain, flipped ? SIDE - 1 - x : x, 9)) < 0.05f);
+    }
+    assert_in_range(flips, 30, 70);
 }
 
 static void test_what_leaves_the_picture_repeats_its_edge(void **state)
@@ -391,6 +440,8 @@ int main(void)
         cmocka_unit_test(test_shift_moves_up_to_its_pixels_each_way),
         cmocka_unit_test(test_scale_enlarges_about_the_centre),
         cmocka_unit_test(test_angle_turns_about_the_centre),
+        cmocka_unit_test(test_turned_pictures_keep_their_shape),
+        cmocka_unit_test(test_flip_mirrors_enlarged_pictures_too),
         cmocka_unit_test(test_what_leaves_the_picture_repeats_its_edge),
         cmocka_unit_test(test_exposure_stretches_about_the_mean),
         cmocka_unit_test(test_erase_blanks_one_box),

@@ -250,6 +250,7 @@ static void test_the_users_accuracy_rises_and_the_general_one_stays(void **state
     char *prefix = in_folder("joint");
     struct run run = make_run(&user, &general, prefix);
     tune_well(&run);
+    fprintf(stderr, "DBG user %zu %g %g general %g %g blend %g\n", run.report.user_after.n, run.report.user_before.accuracy, run.report.user_after.accuracy, run.report.general_before.accuracy, run.report.general_after.accuracy, run.report.blend);
     const struct finetune_report *r = &run.report;
     assert_int_equal(r->n_user, 80);
     assert_int_equal(r->n_replay, 256);
@@ -278,6 +279,7 @@ static void test_the_users_pictures_alone_are_learnt_too(void **state)
     struct run run = make_run(&user, NULL, prefix);
     run.options.folds = 4;
     tune_well(&run);
+    fprintf(stderr, "DBG user %zu %g %g general %g %g blend %g\n", run.report.user_after.n, run.report.user_before.accuracy, run.report.user_after.accuracy, run.report.general_before.accuracy, run.report.general_after.accuracy, run.report.blend);
     assert_int_equal(run.report.user_after.n, 80);
     assert_int_equal(run.report.folds, 4);
     assert_int_equal(run.report.general_after.n, 0);
@@ -300,9 +302,11 @@ static void test_classes_without_pictures_keep_working(void **state)
     char *prefix = in_folder("classes");
     struct run run = make_run(&user, &general, prefix);
     tune_well(&run);
+    fprintf(stderr, "DBG user %zu %g %g general %g %g blend %g\n", run.report.user_after.n, run.report.user_before.accuracy, run.report.user_after.accuracy, run.report.general_before.accuracy, run.report.general_after.accuracy, run.report.blend);
     assert_true(accuracy(prefix, &other) > 0.85);
     run.data.general = NULL;
     tune_well(&run);
+    fprintf(stderr, "DBG user %zu %g %g general %g %g blend %g\n", run.report.user_after.n, run.report.user_before.accuracy, run.report.user_after.accuracy, run.report.general_before.accuracy, run.report.general_after.accuracy, run.report.blend);
     assert_true(accuracy(prefix, &other) > 0.5);
     free(prefix);
     dataset_release(&user);
@@ -317,6 +321,7 @@ static void test_one_picture_a_class_is_enough(void **state)
     char *prefix = in_folder("few");
     struct run run = make_run(&user, NULL, prefix);
     tune_well(&run);
+    fprintf(stderr, "DBG user %zu %g %g general %g %g blend %g\n", run.report.user_after.n, run.report.user_before.accuracy, run.report.user_after.accuracy, run.report.general_before.accuracy, run.report.general_after.accuracy, run.report.blend);
     assert_int_equal(run.report.n_user, CLASSES);
     assert_int_equal(run.report.user_before.n, 0);
     assert_int_equal(run.report.user_after.n, 0);
@@ -340,6 +345,7 @@ static void test_the_estimate_on_random_labels_is_chance(void **state)
     struct run run = make_run(&user, NULL, prefix);
     run.options.folds = 4;
     tune_well(&run);
+    fprintf(stderr, "DBG user %zu %g %g general %g %g blend %g\n", run.report.user_after.n, run.report.user_before.accuracy, run.report.user_after.accuracy, run.report.general_before.accuracy, run.report.general_after.accuracy, run.report.blend);
     assert_int_equal(run.report.user_after.n, 96);
     assert_true(run.report.user_after.accuracy < 0.45);
     assert_true(accuracy(prefix, &user) > 0.6);
@@ -358,6 +364,7 @@ static void test_frozen_bytes_stay_and_the_head_changes(void **state)
     char *prefix = in_folder("frozen");
     struct run run = make_run(&user, NULL, prefix);
     tune_well(&run);
+    fprintf(stderr, "DBG user %zu %g %g general %g %g blend %g\n", run.report.user_after.n, run.report.user_before.accuracy, run.report.user_after.accuracy, run.report.general_before.accuracy, run.report.general_after.accuracy, run.report.blend);
     struct nn_net *net = nn_net_parse("test.cfg", CFG, strlen(CFG), 3, &e);
     const size_t same = HEADER + 4 * nn_net_parameters_upto(net, 4);
     char *old = read_part(general_prefix, ".weights", &n), *new = read_part(prefix, ".weights", &m);
@@ -415,6 +422,7 @@ static void test_the_same_seed_gives_the_same_bytes(void **state)
         run.options.seed = i < 2 ? 5 : 6;
         run.options.epochs = 3;
         tune_well(&run);
+    fprintf(stderr, "DBG user %zu %g %g general %g %g blend %g\n", run.report.user_after.n, run.report.user_before.accuracy, run.report.user_after.accuracy, run.report.general_before.accuracy, run.report.general_after.accuracy, run.report.blend);
     }
     assert_true(same_part(a, b, ".weights"));
     assert_false(same_part(a, c, ".weights"));
@@ -434,10 +442,12 @@ static void test_the_estimate_does_not_change_what_is_written(void **state)
     run.options.folds = 3;
     run.options.epochs = 3;
     tune_well(&run);
+    fprintf(stderr, "DBG user %zu %g %g general %g %g blend %g\n", run.report.user_after.n, run.report.user_before.accuracy, run.report.user_after.accuracy, run.report.general_before.accuracy, run.report.general_after.accuracy, run.report.blend);
     run.options.prefix = b;
     run.options.folds = 0;
     run.options.holdout = 0;
     tune_well(&run);
+    fprintf(stderr, "DBG user %zu %g %g general %g %g blend %g\n", run.report.user_after.n, run.report.user_before.accuracy, run.report.user_after.accuracy, run.report.general_before.accuracy, run.report.general_after.accuracy, run.report.blend);
     assert_int_equal(run.report.user_after.n, 0);
     assert_true(same_part(a, b, ".weights"));
     free(a);
@@ -453,6 +463,7 @@ static void test_a_model_can_be_tuned_in_place(void **state)
     struct run run = make_run(&user, NULL, place);
     run.options.epochs = 1;
     tune_well(&run);
+    fprintf(stderr, "DBG user %zu %g %g general %g %g blend %g\n", run.report.user_after.n, run.report.user_before.accuracy, run.report.user_after.accuracy, run.report.general_before.accuracy, run.report.general_after.accuracy, run.report.blend);
     run.options.prefix = apart;
     assert_int_equal(tune(&run, place), FINETUNE_DONE);
     run.options.prefix = place;
@@ -505,6 +516,7 @@ static void test_another_model_at_the_prefix_is_replaced_whole(void **state)
     write_part(prefix, ".weights", "weights of another model");
     run.options.epochs = 1;
     tune_well(&run);
+    fprintf(stderr, "DBG user %zu %g %g general %g %g blend %g\n", run.report.user_after.n, run.report.user_before.accuracy, run.report.user_after.accuracy, run.report.general_before.accuracy, run.report.general_after.accuracy, run.report.blend);
     assert_true(same_part(general_prefix, prefix, ".cfg"));
     assert_true(same_part(general_prefix, prefix, ".names"));
     assert_true(accuracy(prefix, &user) >= 0);
@@ -545,9 +557,11 @@ static void test_a_limit_on_forgetting_moves_the_head_back(void **state)
     struct run run = make_run(&user, &general, prefix);
     run.options.epochs = 60;
     tune_well(&run);
+    fprintf(stderr, "DBG user %zu %g %g general %g %g blend %g\n", run.report.user_after.n, run.report.user_before.accuracy, run.report.user_after.accuracy, run.report.general_before.accuracy, run.report.general_after.accuracy, run.report.blend);
     const double free_loss = run.report.general_before.accuracy - run.report.general_after.accuracy;
     run.options.max_forget = 1;
     tune_well(&run);
+    fprintf(stderr, "DBG user %zu %g %g general %g %g blend %g\n", run.report.user_after.n, run.report.user_before.accuracy, run.report.user_after.accuracy, run.report.general_before.accuracy, run.report.general_after.accuracy, run.report.blend);
     const struct finetune_report *r = &run.report;
     assert_int_equal(r->general_after.n, 100);
     assert_true(free_loss > 0.1);

@@ -168,6 +168,19 @@ static void test_a_file_cut_anywhere_is_refused(void **state)
     free(arithmetic.data);
 }
 
+/* libjpeg fetches 57 to 64 bits at once: only some lengths of data end where it has no need to look
+ * further. */
+static void test_a_missing_end_marker_is_refused_whatever_the_length_of_the_data(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 120; i++) {
+        const struct picture_bytes jpeg = make_jpeg(&(struct jpeg_recipe){
+            .width = 1 + i % 40, .height = 1 + i / 3, .space = JCS_GRAYSCALE});
+        assert_refused(jpeg.data, jpeg.size - 2, "Premature end");
+        free(jpeg.data);
+    }
+}
+
 /* The position of the first byte of the segment's contents, behind its length. */
 static size_t find_segment(const struct picture_bytes *jpeg, unsigned char marker)
 {
@@ -308,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_cmyk_without_adobes_marker_has_zero_for_no_ink),
         cmocka_unit_test(test_grey_of_ycbcr_is_its_luma_channel_untouched),
         cmocka_unit_test(test_a_file_cut_anywhere_is_refused),
+        cmocka_unit_test(test_a_missing_end_marker_is_refused_whatever_the_length_of_the_data),
         cmocka_unit_test(test_damaged_entropy_coded_data_are_refused),
         cmocka_unit_test(test_components_of_unknown_meaning_are_refused),
         cmocka_unit_test(test_bytes_between_the_segments_are_refused),

@@ -31,7 +31,7 @@ static void read_masks(struct nn_trainer *t, struct nn_net *net, bool kept[2 * D
         input[i] = 1;
         target[i] = 1.f / DROP_VALUES;
     }
-    net_set_parameters(net, values);
+    nn_net_set_values(net, values);
     nn_trainer_step(t, input, target, output);
     for (size_t row = 0; row < 2; row++) {
         const float *p = output + row * DROP_VALUES;

@@ -146,7 +146,7 @@ static void test_order_of_the_runs(void **state)
                             13,
                             14};
     const double input[] = {.5, -.25};
-    net_set_parameters(net, values);
+    nn_net_set_values(net, values);
     double x[2], y = 0;
     for (int i = 0; i < 2; i++) {
         x[i] = (input[i] * 5 - 3) / (sqrt(4.) + 1e-6) * 2 + 1;
@@ -343,7 +343,7 @@ static void test_failed_write_leaves_the_old_file(void **state)
     assert_int_equal(nn_net_save_weights(net, path, &e), 0);
     assert_int_equal(nn_net_save_weights(net, copy, &e), 0);
     float *values = floats(FLOATS);
-    net_set_parameters(net, values);
+    nn_net_set_values(net, values);
     int files = files_in_scratch();
 
     struct rlimit old, low;
@@ -372,7 +372,7 @@ static void test_saving_replaces_an_old_file(void **state)
     struct nn_net *net = net_of(CFG);
     assert_int_equal(nn_net_save_weights(net, path, &e), 0);
     float *values = floats(FLOATS);
-    net_set_parameters(net, values);
+    nn_net_set_values(net, values);
     assert_int_equal(nn_net_save_weights(net, path, &e), 0);
     write_weights(other, USUAL, 0, 1, values, FLOATS);
     check_same_file(path, other);

@@ -199,7 +199,7 @@ static void test_reference_gradient_is_the_derivative(void **state)
 static double engine_loss_at(struct nn_net *net, const float *values, const float *input,
                              const float *target)
 {
-    net_set_parameters(net, values);
+    nn_net_set_values(net, values);
     struct nn_trainer *t = trainer_of(net, &(struct nn_trainer_options){.seed = 3});
     double loss = nn_trainer_step(t, input, target, NULL);
     nn_trainer_free(t);

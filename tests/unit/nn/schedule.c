@@ -258,7 +258,7 @@ static void test_rate_is_the_one_applied(void **state)
     char *cfg = cfg_with(TINY, "learning_rate=8\nmomentum=0\ndecay=0\npolicy=exp\ngamma=.5\n");
     struct nn_net *net = net_of(cfg);
     const float zero[6] = {0}, input[] = {1, 0}, target[] = {1, 0};
-    net_set_parameters(net, zero); /* probabilities one half: the first bias moves by rate/2 */
+    nn_net_set_values(net, zero); /* probabilities one half: the first bias moves by rate/2 */
     struct nn_trainer *t = trainer_of(net, &(struct nn_trainer_options){0});
     double rate = nn_trainer_rate(t);
     nn_trainer_step(t, input, target, NULL);

@@ -267,7 +267,7 @@ static void test_probability_of_zero_gives_a_finite_loss(void **state)
     struct nn_net *net = net_of("[net]\nbatch=1\nchannels=1\nheight=1\nwidth=1\nlearning_rate=.1\n"
                                 "[connected]\noutput=2\nactivation=linear\n[softmax]\n");
     const float values[] = {0, 0, 2000, -2000}, input[] = {1}, target[] = {0, 1};
-    net_set_parameters(net, values);
+    nn_net_set_values(net, values);
     struct nn_trainer *t = trainer_of(net, &(struct nn_trainer_options){0});
     double loss = nn_trainer_step(t, input, target, NULL);
     assert_true(isfinite(loss) && loss > 10);
