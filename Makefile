@@ -37,13 +37,15 @@ COMPILE_CXX = $(CXX) -std=c++17 $(NEEDED) $(CPPFLAGS) $(WARNINGS) $(CXXFLAGS) $(
 LINK = $(CC) -fopenmp $(CFLAGS) $(SANFLAGS) $(LDFLAGS)
 
 # The engine's loops are written for the vectoriser and may fuse multiply and add.
-NN_FLAGS := -O3 -ffp-contract=fast
+# LIBXSMM (amd64 only) brings the small matrix products of Winograd's convolutions.
+XSMM := $(if $(filter x86_64,$(shell uname -m)),$(wildcard /usr/include/libxsmm.h))
+NN_FLAGS := -O3 -ffp-contract=fast $(if $(XSMM),-DHAVE_LIBXSMM)
 FER_FLAGS := -isystem /usr/include/cairo
 HAAR_FLAGS := -isystem /usr/include/opencv4
 CLI_FLAGS = -DFERCLI_DATADIR='"$(DATADIR)"'
-TEST_FLAGS := -Itests/support
+TEST_FLAGS := -Itests/support $(if $(XSMM),-DHAVE_LIBXSMM)
 
-NN_LIBS := -ldnnl -lm
+NN_LIBS := -ldnnl $(if $(XSMM),-lxsmm -lxsmmnoblas -ldl -lpthread) -lm
 FER_LIBS := -lopencv_objdetect -lopencv_imgproc -lopencv_core -lcairo -lpng -ljpeg -lexif -lz -lstdc++
 # Our archives stay invisible to libdarknet, which would else call our functions where a name is the same.
 DARKNET_LIBS = -Wl,--exclude-libs,ALL -L$(DARKNET) -ldarknet -Wl,-rpath,$(DARKNET)
@@ -51,6 +53,7 @@ DARKNET_LIBS = -Wl,--exclude-libs,ALL -L$(DARKNET) -ldarknet -Wl,-rpath,$(DARKNE
 # The inner loops, once for each instruction set that the CPU may have.
 SIMD_SETS := plain $(if $(filter x86_64,$(shell uname -m)),avx2 avx512)
 SIMD_O := $(SIMD_SETS:%=$(BUILD)/obj/nn/simd_%.o)
+WINOGRAD_O := $(patsubst %,$(BUILD)/obj/nn/winograd_%.o,$(filter-out plain,$(SIMD_SETS)))
 SIMD_plain := -DSIMD_NAME='"plain"' -DSIMD_LANES=4 -DSIMD_BLOCK=1
 SIMD_avx2 := -DSIMD_NAME='"AVX2"' -DSIMD_LANES=8 -DSIMD_BLOCK=8 -mavx2 -mfma
 SIMD_avx512 := -DSIMD_NAME='"AVX-512"' -DSIMD_LANES=16 -DSIMD_BLOCK=16 -mavx512f -mavx512bw -mavx512dq -mavx512vl \
@@ -58,7 +61,7 @@ SIMD_avx512 := -DSIMD_NAME='"AVX-512"' -DSIMD_LANES=16 -DSIMD_BLOCK=16 -mavx512f
 
 objects = $(patsubst src/%,$(BUILD)/obj/%.o,$(basename $(wildcard src/$(1)/*.c src/$(1)/*.cpp)))
 BASE_O := $(call objects,base)
-NN_O := $(filter-out %/simd.o,$(call objects,nn)) $(SIMD_O)
+NN_O := $(filter-out %/simd.o %/winograd_tiles.o $(if $(XSMM),,%/winograd.o),$(call objects,nn)) $(SIMD_O) $(WINOGRAD_O)
 FER_O := $(call objects,fer)
 CLI_O := $(call objects,cli)
 LIBS_A := $(BUILD)/libfer.a $(BUILD)/libnn.a
@@ -87,6 +90,10 @@ $(BUILD)/obj/%.o: src/%.c $(BUILD)/stamp/compile
 $(SIMD_O): $(BUILD)/obj/nn/simd_%.o: src/nn/simd.c $(BUILD)/stamp/compile
 	@mkdir -p $(@D)
 	$(COMPILE_C) $(NN_FLAGS) -DSIMD_TABLE=simd_$* $(SIMD_$*) -c -o $@ $<
+
+$(WINOGRAD_O): $(BUILD)/obj/nn/winograd_%.o: src/nn/winograd_tiles.c $(BUILD)/stamp/compile
+	@mkdir -p $(@D)
+	$(COMPILE_C) $(NN_FLAGS) -DWINOGRAD_TABLE=winograd_$* $(SIMD_$*) -c -o $@ $<
 
 $(BUILD)/obj/%.o: src/%.cpp $(BUILD)/stamp/compile
 	@mkdir -p $(@D)

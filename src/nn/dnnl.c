@@ -307,8 +307,15 @@ static void backward_weights(void *kernel, const float *x, const float *dy, floa
     pass_run(&c->from_weights, (const void *[]){c->weights_gradient, dw});
 }
 
+static bool fits(const struct conv_shape *s)
+{
+    (void)s;
+    return true;
+}
+
 const struct conv_kernels CONV_DNNL = {
     .name = "oneDNN",
+    .fits = fits,
     .create = create,
     .set_weights = set_weights,
     .forward = forward,

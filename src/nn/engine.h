@@ -40,6 +40,7 @@ struct conv_shape {
  * (out, in/groups, size, size); a kernel keeps its own copy in whatever layout it likes. */
 struct conv_kernels {
     const char *name;
+    bool (*fits)(const struct conv_shape *s); /* can it compute this one? */
     void *(*create)(const struct conv_shape *s, struct err *e);
     void (*set_weights)(void *kernel, const float *weights);
     void (*forward)(void *kernel, const float *x, const float *bias, float *y);
@@ -48,6 +49,10 @@ struct conv_kernels {
                              float *dw); /* overwrites dw */
     void (*destroy)(void *kernel);
 };
-extern const struct conv_kernels CONV_DNNL;
+extern const struct conv_kernels CONV_DNNL;     /* any shape */
+extern const struct conv_kernels CONV_WINOGRAD; /* 3x3, stride 1; only where LIBXSMM is */
+
+/* The kernels for a shape: a fixed rule on shape and CPU, so that runs can be repeated. */
+const struct conv_kernels *conv_choose(const struct conv_shape *s);
 
 #endif

@@ -20,7 +20,8 @@ struct convolutional {
 
 struct convolutional_op {
     struct op op;
-    void *kernel;            /* of CONV_DNNL; owned */
+    const struct conv_kernels *kernels;
+    void *kernel;            /* made by kernels; owned */
     struct tensor raw;       /* training with batch norm: before it; value owned */
     struct batchnorm norm;   /* training with batch norm */
     struct folded folded;    /* inference */
@@ -117,7 +118,8 @@ static int plan(struct op *op, struct err *e)
                                .input_gradient =
                                    training && op->layer->source[0] >= op->plan->learn};
     c->pending = fused || normalize ? ACT_LINEAR : l->activation;
-    c->kernel = CONV_DNNL.create(&shape, e);
+    c->kernels = conv_choose(&shape);
+    c->kernel = c->kernels->create(&shape, e);
     return c->kernel ? plan_buffers(c, training, e) : -1;
 }
 
@@ -125,7 +127,7 @@ static void release(struct op *op)
 {
     struct convolutional_op *c = (struct convolutional_op *)op;
     if (c->kernel)
-        CONV_DNNL.destroy(c->kernel);
+        c->kernels->destroy(c->kernel);
     free(c->raw.value);
     batchnorm_release(&c->norm);
     folded_release(&c->folded);
@@ -137,7 +139,7 @@ static void refresh(struct op *op)
 {
     struct convolutional_op *c = (struct convolutional_op *)op;
     folded_take(&c->folded, op);
-    CONV_DNNL.set_weights(c->kernel, c->folded.weights);
+    c->kernels->set_weights(c->kernel, c->folded.weights);
 }
 
 static void forward(struct op *op)
@@ -145,19 +147,19 @@ static void forward(struct op *op)
     struct convolutional_op *c = (struct convolutional_op *)op;
     const struct convolutional *l = (const struct convolutional *)op->layer;
     if (c->folded.weights) {
-        CONV_DNNL.forward(c->kernel, op->in.value, c->folded.bias, op->out.value);
+        c->kernels->forward(c->kernel, op->in.value, c->folded.bias, op->out.value);
         activation_forward_tensor(c->pending, &op->out);
         return;
     }
-    CONV_DNNL.set_weights(c->kernel, plan_param(op->plan, op->layer, PARAM_WEIGHT));
+    c->kernels->set_weights(c->kernel, plan_param(op->plan, op->layer, PARAM_WEIGHT));
     if (!l->batch_normalize) {
-        CONV_DNNL.forward(c->kernel, op->in.value, plan_param(op->plan, op->layer, PARAM_BIAS),
-                          op->out.value);
+        c->kernels->forward(c->kernel, op->in.value, plan_param(op->plan, op->layer, PARAM_BIAS),
+                            op->out.value);
         activation_forward_tensor(c->pending, &op->out);
         return;
     }
     struct batchnorm_params params = op_norm_params(op);
-    CONV_DNNL.forward(c->kernel, op->in.value, NULL, c->raw.value);
+    c->kernels->forward(c->kernel, op->in.value, NULL, c->raw.value);
     batchnorm_train(&c->norm, &params, &c->raw, &op->out, l->activation == ACT_RELU);
     if (l->activation != ACT_RELU)
         activation_forward_tensor(l->activation, &op->out);
@@ -193,13 +195,13 @@ static void backward(struct op *op)
     } else {
         bias_backward(c, dy, plan_param_gradient(p, op->layer, PARAM_BIAS));
     }
-    CONV_DNNL.backward_weights(c->kernel, op->in.value, dy->value, c->weight_gradient);
+    c->kernels->backward_weights(c->kernel, op->in.value, dy->value, c->weight_gradient);
     simd()->add(plan_param_gradient(p, op->layer, PARAM_WEIGHT), c->weight_gradient,
                 layer_param(op->layer, PARAM_WEIGHT)->count);
     int source = op->layer->source[0];
     struct tensor dx = plan_source_gradient(p, source);
     if (dx.value) {
-        CONV_DNNL.backward_data(c->kernel, dy->value, dx.value);
+        c->kernels->backward_data(c->kernel, dy->value, dx.value);
         plan_gradient_done(p, source, &dx);
     }
 }
