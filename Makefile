@@ -4,7 +4,7 @@
 #   make demo       installs what is missing, builds, labels the faces of PHOTOS with the shipped model
 #   make test       installs what is missing, builds, runs every test
 #   make test-san   the suite under AddressSanitizer and UndefinedBehaviorSanitizer
-#   make bench      speed of training and inference on this machine
+#   make bench      speed of training and inference on this machine; LAYERS=general: layer by layer
 #   make fuzz       the fuzz targets, below build/fuzz
 #   make install    to $(DESTDIR)$(PREFIX); make uninstall takes it away
 #   make format     lets clang-format rewrite the sources
@@ -172,8 +172,9 @@ $(DARKNET_BENCH): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/stamp/link
 
 BATS := $(wildcard tests/cli/*.bats)
 CHECKS := $(wildcard tests/check-*.sh)
-# What the tests need to know of this build.
-TEST_ENV = FERCLI=$(abspath $(BUILD)/fercli) BUILD=$(BUILD)
+# What the tests need to know of this build. Threads that wait sleep at once: on a machine whose cores are busy with
+# something else, threads that spin make tests of tiny networks hundreds of times slower.
+TEST_ENV = FERCLI=$(abspath $(BUILD)/fercli) BUILD=$(BUILD) OMP_WAIT_POLICY=PASSIVE
 
 .PHONY: programs run-tests test
 programs: $(BUILD)/fercli $(UNIT) $(FUZZ) $(BENCH)
@@ -212,7 +213,7 @@ BENCH_SECONDS ?= 5
 bench:
 	scripts/setup build run
 	@$(MAKE) --no-print-directory $(BUILD)/tests/bench/bench
-	@$(BUILD)/tests/bench/bench --seconds $(BENCH_SECONDS)
+	@$(BUILD)/tests/bench/bench --seconds $(BENCH_SECONDS) $(if $(LAYERS),--layers $(LAYERS))
 
 # ---- use ---------------------------------------------------------------------------------------------
 

@@ -313,9 +313,9 @@ int plot_history(const struct epoch *epochs, size_t count, const char *path, str
  * model's order. */
 struct finetune_data {
     const struct dataset *user; /* one picture or more; classes may be missing */
-    const struct dataset
-        *general; /* NULL, or FER-2013's rows: a sample of SPLIT_TRAINING's is learnt beside the
-                     user's, SPLIT_PUBLIC_TEST's measure forgetting, others are passed over */
+    /* NULL, or FER-2013's rows: a sample of SPLIT_TRAINING's is learnt beside the user's,
+     * SPLIT_PUBLIC_TEST's measure forgetting, others are passed over. */
+    const struct dataset *general;
 };
 
 struct finetune_progress {
@@ -326,12 +326,10 @@ struct finetune_progress {
 
 struct finetune_options {
     const char *prefix; /* of the triple written */
-    double
-        holdout; /* share of each class's pictures held out for the estimate, [0, 0.9]; 0: none */
-    int folds;   /* 2 or more: cross-validation instead of holdout; 0: holdout */
-    double
-        max_forget; /* percentage points of general accuracy that may be lost; below 0: no limit */
-    int epochs;     /* passes over the user's pictures; 0: FINETUNE_EPOCHS, more when the pictures are few */
+    double holdout;     /* share of each class that the estimate holds out, [0, 0.9]; 0: none */
+    int folds;          /* 2 or more: cross-validation instead of holdout; 0: holdout */
+    double max_forget;  /* points of general accuracy that may be lost; below 0: no limit */
+    int epochs; /* passes over the user's pictures; 0: FINETUNE_EPOCHS, more for few pictures */
     uint64_t seed;
     /* Called after every update and every batch of features; returns true to stop. NULL: never. */
     bool (*on_step)(const struct finetune_progress *progress, void *context);
@@ -356,8 +354,7 @@ struct finetune_report {
     size_t n_replay; /* general pictures learnt beside them */
     int folds;       /* those of the options */
     int frozen;      /* layers 0..frozen-1 stayed as they were */
-    double blend; /* the head written is old + blend x (tuned - old); 1 unless max_forget asked for
-                     less */
+    double blend;    /* the head written is old + blend x (tuned - old); 1 without max_forget */
     /* On the user's pictures held out (all folds pooled): the model as it was, and models tuned
      * without them in just the way PREFIX was tuned. */
     struct finetune_measure user_before, user_after;
@@ -384,9 +381,10 @@ int finetune_check_outputs(const char *prefix, struct err *e);
  * (FINETUNE_FAILED when one differs).
  *
  * The estimate trains separate heads without the held-out pictures. It is stratified by class and
- * follows from the seed; near-identical pictures of a class (correlation above 0.9 at 24 x 24
- * pixels, such as neighbouring frames) stay on one side as far as the class can then still be
- * divided. The only picture of a class is never held out. PREFIX is then trained on all pictures.
+ * follows from the seed. Pictures of a class that are alike stay on one side as far as the class
+ * can then still be divided: near-identical ones (correlation above 0.9 at 24 x 24 pixels) and
+ * neighbours by the number in their files' names, which may be frames of one shot. The only picture
+ * of a class is never held out. PREFIX is then trained on all pictures.
  *
  * Targets are pulled towards the model's old probabilities (Li & Hoiem, 1606.09282). With
  * max_forget every tuned head is moved back towards the old one (Wortsman et al., 2109.01903) until

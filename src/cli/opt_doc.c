@@ -167,10 +167,8 @@ static void write_roff_text(FILE *out, const char *text)
     }
 }
 
-/* A name in bold face up to `\\fR`, which the caller writes. */
 static void write_roff_name(FILE *out, const char *name)
 {
-    fputs("\\fB", out);
     for (; *name; name++)
         fputs(*name == '-' ? "\\-" : (char[]){*name, '\0'}, out);
 }
@@ -189,7 +187,7 @@ static void write_roff_option(FILE *out, const struct option_spec *o)
     fputs(".TP\n", out);
     if (o->letter)
         fprintf(out, "\\fB\\-%c\\fR, ", o->letter);
-    write_roff_name(out, "--");
+    fputs("\\fB\\-\\-", out);
     write_roff_name(out, o->name);
     fputs("\\fR", out);
     if (o->argument)
@@ -198,9 +196,9 @@ static void write_roff_option(FILE *out, const struct option_spec *o)
     write_roff(out, o->help, strlen(o->help));
 }
 
-static void write_roff_usage(FILE *out, const char *program, const struct command *c)
+static void write_roff_usage(FILE *out, const struct command *c)
 {
-    write_roff_name(out, program);
+    fputs("\\fBfercli ", out);
     write_roff_name(out, c->name);
     fprintf(out, "\\fR [\\fIOPTION\\fR...]%s%s\n", *c->operands ? " " : "", c->operands);
 }
@@ -210,7 +208,7 @@ static void write_roff_command(FILE *out, const struct command *c)
     char title[64];
     snprintf(title, sizeof(title), "fercli %s", c->name);
     write_roff_heading(out, ".SH", title, true);
-    write_roff_usage(out, "fercli ", c);
+    write_roff_usage(out, c);
     fputs(".PP\n", out);
     write_roff_text(out, c->description);
     for (int g = 0; g < OPTION_GROUPS && c->groups[g].table; g++) {
@@ -225,7 +223,7 @@ void options_print_man(const struct manual *m, FILE *out)
     fprintf(out, ".TH FERCLI 1 \"\" \"%s %s\" \"User Commands\"\n", m->name, m->version);
     fprintf(out, ".SH NAME\n%s \\- %s\n.SH SYNOPSIS\n.nf\n", m->name, m->summary);
     for (int i = 0; m->commands[i]; i++)
-        write_roff_usage(out, "fercli ", m->commands[i]);
+        write_roff_usage(out, m->commands[i]);
     fprintf(out, "\\fB%s \\-\\-version\\fR\n.fi\n.SH DESCRIPTION\n", m->name);
     write_roff_text(out, m->description);
     for (int i = 0; m->commands[i]; i++)

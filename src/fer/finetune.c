@@ -225,10 +225,11 @@ static void note_plan(const struct tuning *t)
     if (plan->held == 0)
         finetune_note(o, "no picture can be held out, so the user's accuracy is not measured");
     if (plan->pieces)
-        finetune_note(o,
-                      "%zu groups of near-identical pictures are larger than what is held out "
-                      "of their class and were divided: the estimate after tuning is too high",
-                      plan->pieces);
+        finetune_note(
+            o,
+            "%zu groups of pictures that look alike or are numbered in a row were divided, "
+            "being larger than what is held out of their class: the estimate may be too high",
+            plan->pieces);
 }
 
 static int plan_estimate(struct tuning *t, struct err *e)

@@ -91,7 +91,7 @@ struct split_plan {
     int folds;       /* heads that the estimate trains, 0 without one */
     int *fold;       /* (data->count), the fold that holds the picture out, -1 for none; owned */
     size_t held;     /* pictures that are held out by some fold */
-    size_t pieces;   /* groups of near-identical pictures that had to be cut */
+    size_t pieces;   /* groups of alike pictures that had to be cut */
     size_t *classes; /* (classes), pictures held out of each class; owned */
 };
 
@@ -99,11 +99,12 @@ int split_plan_init(struct split_plan *plan, const struct dataset *data,
                     const struct split_options *options, struct err *e);
 void split_plan_release(struct split_plan *plan);
 
-/* Numbers groups of near-identical pictures among `row[0..count-1]`: group[i] is the lowest i of
- * its group. Pictures are near-identical when their correlation at 24 x 24 pixels is above 0.9; a
+/* Numbers groups of pictures that are alike among `row[0..count-1]`: group[i] is the lowest i of
+ * its group. Alike are pictures whose correlation at 24 x 24 pixels is above 0.9, and pictures
+ * whose paths differ only in the last number of the name, by at most 5 (in runs of at most 10); a
  * group is what such pairs connect. Returns 0 or -1. */
-int near_identical_groups(const struct dataset *data, const uint32_t *row, size_t count,
-                          size_t *group, struct err *e);
+int alike_groups(const struct dataset *data, const uint32_t *row, size_t count, size_t *group,
+                 struct err *e);
 
 /* ---- heads ---- */
 

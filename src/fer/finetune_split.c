@@ -1,8 +1,8 @@
 /* Which of the user's pictures are held out for the estimate of personal tuning; see finetune.h.
  *
  * Stratified: each class is divided by itself. What is dealt out are not pictures but units of
- * near-identical pictures, since a picture whose twin was trained on tells nothing about new
- * pictures. */
+ * pictures that are alike: near-identical ones, and neighbours by the number in their names, such
+ * as frames of one shot. A picture whose twin was trained on tells nothing about new pictures. */
 #include "fer/finetune.h"
 
 #include <math.h>
@@ -13,7 +13,11 @@
 
 #define SMALL 24 /* pixels, width and height at which pictures are compared */
 #define SMALL_VALUES (SMALL * SMALL)
-#define NEAR_IDENTICAL 0.9f
+#define NEAR_IDENTICAL 0.9f /* correlation */
+
+#define NEIGHBOUR_GAP 5 /* numbers that lie further apart are no neighbours */
+#define NEIGHBOUR_LIMIT                                                                            \
+    10 /* pictures in a run; pictures may be numbered without being a film's frames */
 
 /* ---- near-identical pictures ---- */
 
@@ -53,6 +57,8 @@ static float dot(const float *a, const float *b)
     return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
+/* ---- groups ---- */
+
 static size_t find_root(const size_t *group, size_t i)
 {
     while (group[i] != i)
@@ -60,32 +66,115 @@ static size_t find_root(const size_t *group, size_t i)
     return i;
 }
 
-int near_identical_groups(const struct dataset *data, const uint32_t *row, size_t count,
-                          size_t *group, struct err *e)
+/* The lowest number of a group is its root. */
+static void join(size_t *group, size_t i, size_t j)
+{
+    const size_t a = find_root(group, i), b = find_root(group, j);
+    group[a > b ? a : b] = a > b ? b : a;
+}
+
+static int join_near_identical(const struct dataset *data, const uint32_t *row, size_t count,
+                               size_t *group, struct err *e)
 {
     const size_t values = (size_t)data->width * (size_t)data->height;
-    float *small = calloc(count, SMALL_VALUES * sizeof(float));
+    float *small = calloc(count + 1, SMALL_VALUES * sizeof(float));
     if (!small)
         return err_memory(e);
     for (size_t i = 0; i < count; i++) {
         shrink(data->pixels + row[i] * values, data->width, data->height, small + i * SMALL_VALUES);
-        group[i] = i;
-        for (size_t j = 0; j < i; j++) {
-            if (dot(small + i * SMALL_VALUES, small + j * SMALL_VALUES) <= NEAR_IDENTICAL)
-                continue;
-            const size_t a = find_root(group, i), b = find_root(group, j);
-            group[a > b ? a : b] = a > b ? b : a;
-        }
+        for (size_t j = 0; j < i; j++)
+            if (dot(small + i * SMALL_VALUES, small + j * SMALL_VALUES) > NEAR_IDENTICAL)
+                join(group, i, j);
     }
+    free(small);
+    return 0;
+}
+
+/* A path as text, number, text: the number is the last one of the file's name, before a label in
+ * it. */
+struct numbered {
+    const char *path;
+    size_t stem;     /* bytes before the number */
+    uint64_t number; /* 0 when there is none; then the stem is the whole path */
+    size_t index;    /* in the rows */
+};
+
+static struct numbered find_number(const char *path, size_t index)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *mark = strstr(name, "_class="), *end = mark ? mark : strrchr(name, '.');
+    struct numbered n = {.path = path, .stem = strlen(path), .index = index};
+    end = end ? end : path + n.stem;
+    while (end > name && (end[-1] < '0' || end[-1] > '9'))
+        end--;
+    const char *start = end;
+    while (start > name && start[-1] >= '0' && start[-1] <= '9')
+        start--;
+    if (start == end || end - start > 18)
+        return n;
+    n.stem = (size_t)(start - path);
+    for (; start < end; start++)
+        n.number = n.number * 10 + (uint64_t)(*start - '0');
+    return n;
+}
+
+static int compare_stems(const struct numbered *a, const struct numbered *b)
+{
+    const int order = memcmp(a->path, b->path, a->stem < b->stem ? a->stem : b->stem);
+    return order ? order : (a->stem > b->stem) - (a->stem < b->stem);
+}
+
+static int compare_numbered(const void *x, const void *y)
+{
+    const struct numbered *a = x, *b = y;
+    const int order = compare_stems(a, b);
+    if (order)
+        return order;
+    if (a->number != b->number)
+        return a->number < b->number ? -1 : 1;
+    return (a->index > b->index) - (a->index < b->index);
+}
+
+static int join_neighbours(const struct dataset *data, const uint32_t *row, size_t count,
+                           size_t *group, struct err *e)
+{
+    if (!data->path)
+        return 0;
+    struct numbered *n = calloc(count + 1, sizeof(*n));
+    if (!n)
+        return err_memory(e);
+    for (size_t i = 0; i < count; i++)
+        n[i] = find_number(data->path[row[i]], i);
+    qsort(n, count, sizeof(*n), compare_numbered);
+    size_t length = 1;
+    for (size_t i = 1; i < count; i++) {
+        const bool follows = compare_stems(&n[i - 1], &n[i]) == 0 &&
+                             n[i].number - n[i - 1].number <= NEIGHBOUR_GAP &&
+                             length < NEIGHBOUR_LIMIT;
+        length = follows ? length + 1 : 1;
+        if (follows)
+            join(group, n[i].index, n[i - 1].index);
+    }
+    free(n);
+    return 0;
+}
+
+int alike_groups(const struct dataset *data, const uint32_t *row, size_t count, size_t *group,
+                 struct err *e)
+{
+    for (size_t i = 0; i < count; i++)
+        group[i] = i;
+    if (join_near_identical(data, row, count, group, e) ||
+        join_neighbours(data, row, count, group, e))
+        return -1;
     for (size_t i = 0; i < count; i++)
         group[i] = find_root(group, i);
-    free(small);
     return 0;
 }
 
 /* ---- units ---- */
 
-/* Pictures of a class that stay on one side. */
+/* Pictures of a class that stay together. */
 struct unit {
     size_t first; /* into class_rows.row, once sorted by group */
     size_t count;
@@ -137,7 +226,7 @@ static int class_rows_group(struct class_rows *c, const struct dataset *data, si
         err_memory(e);
         goto out;
     }
-    if (near_identical_groups(data, c->row, c->count, group, e))
+    if (alike_groups(data, c->row, c->count, group, e))
         goto out;
     for (size_t g = 0; g < c->count; g++) {
         if (group[g] != g)

@@ -1,10 +1,12 @@
 /* The shim over OpenCV's CascadeClassifier and its scaling of pictures; see haar.h.
  *
- * CascadeClassifier trusts its file: node and feature numbers and rectangles are used as they come.
- * So the file is read into a tree here, checked against the window and the tables it points into,
- * and only then handed on. (Its format: opencv_traincascade; OpenCV's cascadedetect.cpp reads it.)
- */
+ * OpenCV trusts a cascade: node and feature numbers and rectangles are used as they come. So the
+ * file's XML is checked (cascade_xml.h) and read into a tree, that tree is checked against the
+ * window and the tables it points into, and only then it is handed on. (The format is that of
+ * opencv_traincascade; OpenCV's cascadedetect.cpp reads it.) */
 #include "fer/haar.h"
+
+#include "fer/cascade_xml.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -204,34 +206,11 @@ void check_cascade(const cv::FileNode &root)
     }
 }
 
-/* OpenCV's parser reads on behind the end of some files that are cut short, and calls itself for
- * every level of nesting until it is out of stack. */
-void check_text(const std::string &text)
-{
-    const std::string last = "</opencv_storage>";
-    size_t end = text.find_last_not_of(" \t\r\n") + 1;
-    require(text.compare(0, 5, "<?xml") == 0, "it is no XML file");
-    require(end >= last.size() && text.compare(end - last.size(), last.size(), last) == 0,
-            "it does not end with " + last);
-
-    const int limit = 64; /* cascades have 7 levels */
-    int depth = 0;
-    for (size_t at = text.find('<'); at != std::string::npos; at = text.find('<', at + 1)) {
-        if (text.compare(at, 4, "<!--") == 0) {
-            at = text.find("-->", at);
-            require(at != std::string::npos, "a comment does not end");
-            continue;
-        }
-        if (text[at + 1] == '!' || text[at + 1] == '?')
-            continue;
-        depth += text[at + 1] == '/' ? -1 : 1;
-        require(depth <= limit, "its elements lie more than " + std::to_string(limit) + " deep");
-    }
-}
-
 void load(haar &h, const std::string &text)
 {
-    check_text(text);
+    struct err reason;
+    if (cascade_xml_check(text.data(), text.size(), &reason))
+        throw std::runtime_error(reason.text);
     cv::FileStorage storage(text, cv::FileStorage::READ | cv::FileStorage::MEMORY);
     require(storage.isOpened(), "OpenCV does not open it");
     cv::FileNode root = storage.getFirstTopLevelNode();

@@ -52,7 +52,7 @@ static void read_bytes(png_structp png, png_bytep to, size_t count)
 {
     struct png_reader *r = png_get_io_ptr(png);
     if (count > r->source.size - r->position)
-        png_error(png, "PNG data end too early");
+        png_error(png, "the PNG ends too early");
     memcpy(to, r->source.data + r->position, count);
     r->position += count;
 }
@@ -62,12 +62,28 @@ static uint32_t big_endian_32(const unsigned char *bytes)
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
+/* A chunk is its length, its type, that many bytes, and a checksum. libpng takes memory for a
+ * length before it finds that the file is shorter. */
+static int check_chunks(const struct image_bytes *source, struct err *reason)
+{
+    for (size_t at = 8; source->size - at >= 12;) {
+        const uint32_t length = big_endian_32(source->data + at);
+        if (length > source->size - at - 12)
+            return err_set(reason, "the PNG ends too early: %u bytes announced at byte %zu of %zu",
+                           length, at, source->size);
+        if (memcmp(source->data + at + 4, "IEND", 4) == 0)
+            return 0;
+        at += 12 + (size_t)length;
+    }
+    return err_set(reason, "the PNG ends too early: no end chunk in %zu bytes", source->size);
+}
+
 /* The size announced by IHDR, the first chunk: 8 bytes of signature, length, `IHDR`, width, height.
  */
 static int check_header(const struct image_bytes *source, struct err *reason)
 {
     if (source->size < 24)
-        return err_set(reason, "PNG data end too early");
+        return err_set(reason, "the PNG ends too early: %zu bytes", source->size);
     if (memcmp(source->data + 12, "IHDR", 4) != 0)
         return err_set(reason, "the PNG does not begin with IHDR");
     return image_check_size(big_endian_32(source->data + 16), big_endian_32(source->data + 20),
@@ -171,7 +187,7 @@ static int read_picture(struct png_reader *r, int channels, struct image_decoded
 static int decode(const struct image_bytes *source, int channels, struct image_decoded *out,
                   struct err *reason)
 {
-    if (check_header(source, reason))
+    if (check_header(source, reason) || check_chunks(source, reason))
         return -1;
     struct png_reader r = {.source = *source};
     int result = -1;

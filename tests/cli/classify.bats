@@ -39,6 +39,7 @@ p/text.png,,unreadable" ]
 
 @test "the boxes are those of detect" {
     "$FERCLI" classify -m m p/a.png p/sub | cut -d, -f1-7 >"$W/classify"
+    [ "$(wc -l <"$W/classify")" -eq 4 ]
     "$FERCLI" detect p/a.png p/sub | cut -d, -f1-7 | cmp - "$W/classify"
 }
 
@@ -79,6 +80,7 @@ p/text.png,,unreadable" ]
     for input in crops/0.png crops/1.png crops/2.png p/sub p/b.png; do
         "$FERCLI" classify -m m "$input" | tail -n +2
     done | sort >"$W/alone"
+    [ "$(wc -l <"$W/alone")" -eq 6 ]
     cmp "$W/alone" "$W/together"
 }
 

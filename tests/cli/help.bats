@@ -29,7 +29,7 @@ load common
 # The names that scripts rely on.
 common="--threads --seed -o --format -q --quiet -v --verbose --no-progress"
 faces="-0 --files-from --cascade --scale-factor --min-neighbors --min-size --largest --crops --crop-size --margin --annotate"
-declare -A contract=(
+declare -gA contract=(
     [detect]="$faces $common"
     [classify]="--model --no-detect --detect --tta --reject-below --engine --fer-csv --split --labelled --min-accuracy $faces $common"
     [train-general]="--fer-csv --train --valid --cfg --out --epochs --resume --init $common"
@@ -37,6 +37,7 @@ declare -A contract=(
 )
 
 @test "every command's help names its options and fits 80 columns" {
+    [ "${#contract[@]}" -eq 4 ]
     for command in "${!contract[@]}"; do
         run --separate-stderr "$FERCLI" "$command" --help
         [ "$status" -eq 0 ]
@@ -96,6 +97,7 @@ declare -A contract=(
 
 @test "the manual page has all commands and options, and no warnings" {
     "$FERCLI" help --man >"$BATS_TEST_TMPDIR/fercli.1"
+    [ "${#contract[@]}" -eq 4 ]
     for command in "${!contract[@]}"; do
         for option in ${contract[$command]}; do
             grep -qF -e "${option//-/\\-}" "$BATS_TEST_TMPDIR/fercli.1"

@@ -75,8 +75,8 @@ static void name_input(void)
 
 static void on_signal(int number)
 {
-    static const char HANG[] = "# an input took too long\n";
-    if (number == SIGALRM && write(STDERR_FILENO, HANG, sizeof(HANG) - 1) < 0)
+    static const char TOO_LONG[] = "# an input took too long\n";
+    if (number == SIGALRM && write(STDERR_FILENO, TOO_LONG, sizeof(TOO_LONG) - 1) < 0)
         _exit(99);
     name_input();
     signal(number, SIG_DFL);

@@ -5,47 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "reference_parts.h"
-
-#define PATH_BYTES 512
-
-struct scratch_name {
-    struct scratch_name *next;
-    char path[PATH_BYTES];
-};
-
-static char scratch_dir[PATH_BYTES / 2];
-static struct scratch_name *scratch_names;
-
-static void remove_scratch(void)
-{
-    while (scratch_names) {
-        struct scratch_name *next = scratch_names->next;
-        unlink(scratch_names->path);
-        free(scratch_names);
-        scratch_names = next;
-    }
-    rmdir(scratch_dir);
-}
-
-const char *scratch_path(const char *name)
-{
-    struct scratch_name *s = ref_alloc(1, sizeof(*s));
-    if (!*scratch_dir) {
-        const char *base = getenv("TMPDIR");
-        snprintf(scratch_dir, sizeof(scratch_dir), "%s/fercli-test-XXXXXX",
-                 base && *base ? base : "/tmp");
-        if (!mkdtemp(scratch_dir))
-            ref_fail("cannot make %s", scratch_dir);
-        atexit(remove_scratch);
-    }
-    snprintf(s->path, sizeof(s->path), "%s/%s", scratch_dir, name);
-    s->next = scratch_names;
-    scratch_names = s;
-    return s->path;
-}
 
 void write_weights(const char *path, const int32_t version[3], uint64_t seen, int wide,
                    const float *values, size_t count)

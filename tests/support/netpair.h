@@ -41,8 +41,4 @@ double worst_difference(const float *got, const double *want, size_t count);
 void write_weights(const char *path, const int32_t version[3], uint64_t seen, int wide,
                    const float *values, size_t count);
 
-/* A path below a new folder that is removed at exit, with all files made through this; good until
- * then. */
-const char *scratch_path(const char *name);
-
 #endif

@@ -14,6 +14,7 @@
 
 #include "draw_face.h"
 #include "scratch.h"
+#include "small_cascade.h"
 
 static void assert_contains(const char *text, const char *part)
 {
@@ -31,27 +32,15 @@ static struct image ground(int width, int height)
     return im;
 }
 
-/* One stage of one tree of two nodes, two features in a window of 20x20. */
-static const char CASCADE[] =
-    "<?xml version=\"1.0\"?>\n<opencv_storage><cascade><stageType>BOOST</stageType>\n"
-    "<featureType>HAAR</featureType><height>20</height><width>20</width>\n"
-    "<stageParams><maxWeakCount>1</maxWeakCount></stageParams>\n"
-    "<featureParams><maxCatCount>0</maxCatCount></featureParams><stageNum>1</stageNum>\n"
-    "<stages><_><maxWeakCount>1</maxWeakCount><stageThreshold>0.5</stageThreshold>\n"
-    "<weakClassifiers><_><internalNodes>1 -2 0 0.01 0 -1 1 0.02</internalNodes>\n"
-    "<leafValues>0.1 0.2 0.3</leafValues></_></weakClassifiers></_></stages>\n"
-    "<features><_><rects><_>2 7 16 4 -1.</_><_>2 9 16 2 2.</_></rects></_>\n"
-    "<_><rects><_>8 4 4 6 -1.</_><_>8 6 4 2 3.</_></rects><tilted>1</tilted></_></features>\n"
-    "</cascade></opencv_storage>\n";
-
 /* The cascade with the first `from` in it replaced. */
 static const char *cascade_with(const char *from, const char *to)
 {
     static char text[8192];
-    const char *at = strstr(CASCADE, from);
+    const char *at = strstr(SMALL_CASCADE, from);
     if (!at)
         fail_msg("the cascade has no '%s'", from);
-    snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - CASCADE), CASCADE, to, at + strlen(from));
+    snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - SMALL_CASCADE), SMALL_CASCADE, to,
+             at + strlen(from));
     return text;
 }
 
@@ -82,7 +71,8 @@ static void test_small_cascade_is_accepted(void **state)
     struct face *faces = NULL;
     size_t count = 0;
     draw_face(&im, 5, 5, 40, 0);
-    struct detector *d = open_cascade(scratch_write("c.xml", CASCADE, strlen(CASCADE)), &e);
+    struct detector *d =
+        open_cascade(scratch_write("c.xml", SMALL_CASCADE, strlen(SMALL_CASCADE)), &e);
     if (!d)
         fail_msg("%s", e.text);
     assert_int_equal(detector_find(d, &im, &faces, &count, &e), 0);
@@ -112,8 +102,7 @@ static void test_file_that_is_no_cascade_is_refused(void **state)
     assert_refused("", 0, "no XML");
     assert_refused("hello\n", 6, "no XML");
     assert_refused("\0\0\0\0\0\0\0\0", 8, "no XML");
-    assert_refused("<?xml </opencv_storage>", 23, "as a cascade: ");
-    assert_refused("<?xml ?></opencv_storage>", 25, "as a cascade: ");
+    assert_refused("<?xml ?>\n\nx", 11, "line 3: there is no <opencv_storage>");
     assert_refused("<?xml version=\"1.0\"?><html></html>", 34, "opencv_storage");
     assert_refused(OTHER, strlen(OTHER), "it holds no cascade");
     assert_refused(OLD, strlen(OLD), "OpenCV 1");
@@ -122,9 +111,49 @@ static void test_file_that_is_no_cascade_is_refused(void **state)
 static void test_cut_cascade_is_refused(void **state)
 {
     (void)state;
-    size_t end = strlen(CASCADE) - strlen("</opencv_storage>\n");
+    size_t end = strlen(SMALL_CASCADE) - strlen("</opencv_storage>\n");
     for (size_t length = 0; length < end; length += 7)
-        assert_refused(CASCADE, length, length < 5 ? "no XML" : "does not end");
+        assert_refused(SMALL_CASCADE, length, length < 5 ? "no XML" : "line ");
+}
+
+static void test_damaged_xml_is_refused_with_its_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to, *part;
+    } CASES[] = {
+        {"<?xml version=\"1.0\"?>", "<?xml version=", "line 1: an attribute has no value"},
+        {"<?xml version=\"1.0\"?>", "<?xml version=\"1.0\">", "line 1: a tag is not closed"},
+        {"<cascade>", "<cascade type_id= \"a\">", "line 2: an attribute has no value"},
+        {"<cascade>", "<cascade type_id=\"a>", "line 2: an attribute's value is not closed"},
+        {"<cascade>", "< cascade>", "line 2: '<' begins no tag"},
+        {"<cascade>", "<cascade", "line 2: a tag is not closed"},
+        {"<cascade>", "<cascade/>", "line 2: a tag is not closed"},
+        {"<cascade>", "<cascade><!-- </cascade></opencv_storage>", "does not end"},
+        {"</height>", "</heigt>", "line 3: a closing tag does not fit"},
+        {"</height>", "</height", "line 3: a tag is not closed"},
+        {">20<", ">\"20<", "line 3: there is a character"},
+        {">20<", ">&#48;<", "line 3: there is a character"},
+        {"</cascade>", "", "line 11: a closing tag does not fit"},
+        {"</opencv_storage>", "", "line 12: the file ends inside"},
+        {"</opencv_storage>", "</opencv_storage>x", "line 11: something follows"},
+    };
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        const char *text = cascade_with(CASES[i].from, CASES[i].to);
+        assert_refused(text, strlen(text), CASES[i].part);
+    }
+}
+
+static void test_comments_and_attributes_are_accepted(void **state)
+{
+    (void)state;
+    const char *text =
+        cascade_with("<cascade>", "<!-- a <b> -- \"c\" --><cascade type_id=\"x-y\" >");
+    struct err e = {""};
+    struct detector *d = open_cascade(scratch_write("c.xml", text, strlen(text)), &e);
+    if (!d)
+        fail_msg("%s", e.text);
+    detector_free(d);
 }
 
 static void test_cascade_that_points_astray_is_refused(void **state)
@@ -204,6 +233,8 @@ int main(void)
         cmocka_unit_test(test_missing_cascade_is_refused_with_its_path),
         cmocka_unit_test(test_file_that_is_no_cascade_is_refused),
         cmocka_unit_test(test_cut_cascade_is_refused),
+        cmocka_unit_test(test_damaged_xml_is_refused_with_its_line),
+        cmocka_unit_test(test_comments_and_attributes_are_accepted),
         cmocka_unit_test(test_cascade_that_points_astray_is_refused),
         cmocka_unit_test(test_deeply_nested_file_is_refused),
         cmocka_unit_test(test_refusals_print_nothing),

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,17 @@ static struct dataset make_noise(const size_t count[CLASSES])
         d.label[i] = (unsigned char)k;
     }
     return d;
+}
+
+/* Names the pictures, so that they are files. */
+static void set_paths(struct dataset *d, const char *const *path)
+{
+    d->path = calloc(d->count, sizeof(*d->path));
+    assert_non_null(d->path);
+    for (size_t i = 0; i < d->count; i++) {
+        d->path[i] = strdup(path[i]);
+        assert_non_null(d->path[i]);
+    }
 }
 
 /* Makes picture `copy` picture `original` with a little noise. */
@@ -176,7 +188,7 @@ static void test_noise_is_not_near_identical_and_twins_are(void **state)
     make_twin(&d, 1, 4);
     make_twin(&d, 4, 5);
     memset(d.pixels, 9, PIXELS); /* of one grey: has no correlation */
-    assert_int_equal(near_identical_groups(&d, row, 6, group, &e), 0);
+    assert_int_equal(alike_groups(&d, row, 6, group, &e), 0);
     const size_t expected[6] = {0, 1, 2, 3, 1, 1};
     assert_memory_equal(group, expected, sizeof(expected));
     dataset_release(&d);
@@ -199,6 +211,57 @@ static void test_twins_stay_on_one_side(void **state)
                 assert_int_equal(plan.fold[i], plan.fold[i - i % 3]);
             split_plan_release(&plan);
         }
+    dataset_release(&d);
+}
+
+static void test_neighbours_by_number_are_alike(void **state)
+{
+    (void)state;
+    static const char *const path[] = {"d/a_9.jpg",
+                                       "d/a_10.jpg",
+                                       "d/a_15.png",
+                                       "d/a_21.jpg",
+                                       "d/b_22.jpg",
+                                       "e/a_10.jpg",
+                                       "d/plain.jpg",
+                                       "d/plainer.jpg",
+                                       "d/b_0023_class=1.jpg",
+                                       "d/c_023.jpg",
+                                       "d/a_99999999999999999999.jpg",
+                                       "9/z.jpg",
+                                       "10/z.jpg"};
+    const size_t expected[] = {0, 0, 0, 3, 4, 5, 6, 7, 4, 9, 10, 11, 12};
+    uint32_t row[13];
+    size_t group[13];
+    struct err e = {""};
+    struct dataset d = make_noise((size_t[]){13, 0, 0});
+    set_paths(&d, path);
+    for (uint32_t i = 0; i < 13; i++)
+        row[i] = i;
+    assert_int_equal(alike_groups(&d, row, 13, group, &e), 0);
+    for (size_t i = 0; i < 13; i++)
+        assert_int_equal(group[i], expected[i]);
+    dataset_release(&d);
+}
+
+static void test_a_run_of_numbers_ends_after_ten(void **state)
+{
+    (void)state;
+    char name[25][16];
+    const char *path[25];
+    uint32_t row[25];
+    size_t group[25];
+    struct err e = {""};
+    struct dataset d = make_noise((size_t[]){25, 0, 0});
+    for (uint32_t i = 0; i < 25; i++) {
+        snprintf(name[i], sizeof(name[i]), "%u.jpg", i + 95);
+        path[i] = name[i];
+        row[i] = i;
+    }
+    set_paths(&d, path);
+    assert_int_equal(alike_groups(&d, row, 25, group, &e), 0);
+    for (size_t i = 0; i < 25; i++)
+        assert_int_equal(group[i], i / 10 * 10);
     dataset_release(&d);
 }
 
@@ -236,6 +299,8 @@ int main(void)
         cmocka_unit_test(test_the_seed_decides),
         cmocka_unit_test(test_noise_is_not_near_identical_and_twins_are),
         cmocka_unit_test(test_twins_stay_on_one_side),
+        cmocka_unit_test(test_neighbours_by_number_are_alike),
+        cmocka_unit_test(test_a_run_of_numbers_ends_after_ten),
         cmocka_unit_test(test_a_class_of_twins_is_divided_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

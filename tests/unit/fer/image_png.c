@@ -210,8 +210,8 @@ static void test_a_file_cut_anywhere_is_refused(void **state)
         const struct picture_bytes png = small_png(interlaced);
         for (size_t size = 9; size < png.size; size++)
             assert_refused(png.data, size, "");
-        assert_refused(png.data, png.size / 2, "end too early");
-        assert_refused(png.data, png.size - 1, "end too early");
+        assert_refused(png.data, png.size / 2, "ends too early");
+        assert_refused(png.data, png.size - 1, "ends too early");
         free(png.data);
     }
 }
@@ -244,6 +244,18 @@ static void put_32(unsigned char *to, uint32_t value)
 {
     for (int i = 0; i < 4; i++)
         to[i] = (unsigned char)(value >> (24 - 8 * i));
+}
+
+/* It would be allocated, had the decoder its way: 2 GiB for a file of 200 bytes. */
+static void test_a_chunk_longer_than_the_file_is_refused_with_the_numbers(void **state)
+{
+    (void)state;
+    const struct picture_bytes png = small_png(false);
+    put_32(png.data + 33, 0x7fffffff);
+    assert_refused(png.data, png.size, "2147483647 bytes announced at byte 33");
+    put_32(png.data + 33, 0xffffffff);
+    assert_refused(png.data, png.size, "4294967295 bytes announced at byte 33");
+    free(png.data);
 }
 
 static void test_gigantic_dimensions_are_refused_with_the_numbers(void **state)
@@ -298,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_a_file_cut_anywhere_is_refused),
         cmocka_unit_test(test_a_file_with_any_byte_changed_is_refused),
         cmocka_unit_test(test_a_wrong_checksum_is_named),
+        cmocka_unit_test(test_a_chunk_longer_than_the_file_is_refused_with_the_numbers),
         cmocka_unit_test(test_gigantic_dimensions_are_refused_with_the_numbers),
         cmocka_unit_test(test_bytes_after_the_end_are_passed_over),
     };

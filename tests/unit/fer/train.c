@@ -48,6 +48,8 @@ static void test_weights_are_those_of_the_best_epoch(void **state)
             number = epochs[i].number;
         }
     }
+    /* What was reported is what was written. */
+    assert_memory_equal(&epochs[7], &s.last, sizeof(s.last));
     free(epochs);
     assert_int_equal(s.best, number);
     assert_true(accuracy_of_files("best") - best < 1e-6 &&
@@ -63,6 +65,9 @@ static void test_first_of_equally_good_epochs_is_kept(void **state)
     train_well(&s, TRAINING_DONE);
     assert_int_equal(s.epochs, EPOCHS);
     assert_int_equal(s.best, 1);
+    /* A network that does not learn does as badly on both. */
+    assert_true(s.last.train_loss > s.last.valid_loss - 0.3);
+    assert_true(s.last.train_loss < s.last.valid_loss + 0.3);
     remove_run("equal");
 }
 
@@ -208,6 +213,7 @@ static void test_unwritable_outputs_are_noticed_before_training(void **state)
 static void limit_files(rlim_t bytes)
 {
     struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &limit);
     limit.rlim_cur = bytes;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -242,7 +248,6 @@ static void test_full_disk_ends_the_run_and_keeps_what_was_there(void **state)
     whole.cfg = cfg;
     train_well(&whole, TRAINING_DONE);
     free(slurp("whole", ".state", &count));
-    signal(SIGXFSZ, SIG_IGN);
     /* A row of the history more makes the state larger than its limit; or hardly anything can be
      * written. */
     const struct {
@@ -299,6 +304,22 @@ static void test_new_cfg_never_stands_beside_old_weights(void **state)
     cfg = slurp("replaced", ".cfg", &count);
     assert_string_equal(cfg, CFG_ADAM);
     free(cfg);
+
+    /* The disk has room for a cfg, not for weights. */
+    s = setup_of("replaced");
+    s.stop_at = 1;
+    train_well(&s, TRAINING_STOPPED);
+    assert_true(is_there("replaced", ".weights"));
+    s.options.resume = true;
+    s.stop_at = 0;
+    limit_files(sizeof(CFG) + 100);
+    assert_int_equal(train(&s), TRAINING_NOT_WRITTEN);
+    limit_files(RLIM_INFINITY);
+    assert_says(&s, "replaced.weights'");
+    cfg = slurp("replaced", ".cfg", &count);
+    assert_string_equal(cfg, CFG);
+    free(cfg);
+    assert_false(is_there("replaced", ".weights"));
     remove_run("replaced");
 }
 

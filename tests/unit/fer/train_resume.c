@@ -145,6 +145,8 @@ static void test_resume_says_where_it_goes_on(void **state)
     train_well(&s, TRAINING_STOPPED);
     assert_non_null(strstr(s.note, "written with 1 threads, now there are 2"));
     nn_set_threads(1);
+    train_well(&s, TRAINING_STOPPED);
+    assert_non_null(strstr(s.note, "written with 2 threads, now there are 1"));
     remove_run("notes");
 }
 

@@ -155,6 +155,7 @@ static void test_dropout_does_nothing_in_inference(void **state)
 
 int main(void)
 {
+    nn_set_threads(1); /* the networks are tiny */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dropout_keeps_the_mean),
         cmocka_unit_test(test_dropout_s_masks_differ_by_step_and_picture),

@@ -14,6 +14,7 @@
 #include "base/rng.h"
 #include "netpair.h"
 #include "nn.h"
+#include "scratch.h"
 
 #define HEAD "[net]\nheight=6\nwidth=5\nchannels=4\n"                /* lines 1 to 4 */
 #define CONV "[convolutional]\nfilters=8\nsize=3\nactivation=relu\n" /* four lines */
@@ -428,14 +429,11 @@ static void test_missing_file_is_named(void **state)
 static void test_file_is_read(void **state)
 {
     (void)state;
-    const char *path = scratch_path("good.cfg");
-    FILE *f = fopen(path, "w");
-    fputs(HEAD CONV TAIL, f);
-    fclose(f);
+    const char *text = HEAD CONV TAIL;
     struct err e = {0};
-    struct nn_net *net = nn_net_new(path, 1, &e);
+    struct nn_net *net = nn_net_new(scratch_write("good.cfg", text, strlen(text)), 1, &e);
     assert_non_null(net);
-    assert_string_equal(nn_net_cfg_text(net), HEAD CONV TAIL);
+    assert_string_equal(nn_net_cfg_text(net), text);
     nn_net_free(net);
 }
 
@@ -471,5 +469,5 @@ int main(void)
     }
     memcpy(tests + REFUSALS, fixed, sizeof(fixed));
     return _cmocka_run_group_tests("formats_cfg", tests, REFUSALS + sizeof(fixed) / sizeof(*fixed),
-                                   NULL, NULL);
+                                   scratch_setup, scratch_teardown);
 }

@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "netpair.h"
 #include "nn.h"
+#include "scratch.h"
 
 /* 5 filters of 2x3x3 with a batch norm, 3 outputs of 5x4x3: 20 + 90 + 3 + 180 floats. */
 #define NET "[net]\nbatch=2\nchannels=2\nheight=4\nwidth=3\n"
@@ -28,6 +29,17 @@
 #define FLOATS 293
 
 static const int32_t USUAL[3] = {0, 2, 0};
+
+struct path {
+    char text[512];
+};
+
+static struct path path_of(const char *name)
+{
+    struct path p;
+    snprintf(p.text, sizeof(p.text), "%s", scratch_file(name));
+    return p;
+}
 
 static float *floats(size_t count)
 {
@@ -63,18 +75,18 @@ static void test_every_header_comes_back_byte_for_byte(void **state)
     (void)state;
     float *values = floats(FLOATS);
     for (size_t i = 0; i < sizeof(headers) / sizeof(*headers); i++) {
-        const char *in = scratch_path("in.weights"), *out = scratch_path("out.weights");
+        const struct path in = path_of("in.weights"), out = path_of("out.weights");
         uint64_t seen = headers[i].wide ? 0x123456789abcu : 0x9abcdef0u;
         struct err e = {0};
         struct nn_net *net = net_of(CFG);
         assert_int_equal(nn_net_parameters(net), FLOATS);
-        write_weights(in, headers[i].version, seen, headers[i].wide, values, FLOATS);
-        if (nn_net_load_weights(net, in, &e))
+        write_weights(in.text, headers[i].version, seen, headers[i].wide, values, FLOATS);
+        if (nn_net_load_weights(net, in.text, &e))
             fail_msg("%s", e.text);
         assert_true(nn_net_seen(net) == seen);
         assert_memory_equal(nn_net_values(net), values, FLOATS * sizeof(*values));
-        assert_int_equal(nn_net_save_weights(net, out, &e), 0);
-        check_same_file(in, out);
+        assert_int_equal(nn_net_save_weights(net, out.text, &e), 0);
+        check_same_file(in.text, out.text);
         nn_net_free(net);
     }
     free(values);
@@ -86,19 +98,19 @@ static void test_transposed_weights_are_turned_and_turned_back(void **state)
     static const int32_t versions[][3] = {{1001, 0, 0}, {0, 1001, 0}, {1001, 2, 0}};
     float *values = floats(FLOATS);
     for (size_t i = 0; i < 3; i++) {
-        const char *in = scratch_path("in.weights"), *out = scratch_path("out.weights");
+        const struct path in = path_of("in.weights"), out = path_of("out.weights");
         struct err e = {0};
         struct nn_net *net = net_of(CFG);
-        write_weights(in, versions[i], 77, 0, values, FLOATS);
-        assert_int_equal(nn_net_load_weights(net, in, &e), 0);
+        write_weights(in.text, versions[i], 77, 0, values, FLOATS);
+        assert_int_equal(nn_net_load_weights(net, in.text, &e), 0);
         const float *got = nn_net_values(net), *file = values + 113;
         assert_memory_equal(got, values,
                             113 * sizeof(*got)); /* the convolution and the dense biases */
         for (size_t o = 0; o < 3; o++)
             for (size_t k = 0; k < 60; k++)
                 assert_true(got[113 + o * 60 + k] == file[k * 3 + o]);
-        assert_int_equal(nn_net_save_weights(net, out, &e), 0);
-        check_same_file(in, out);
+        assert_int_equal(nn_net_save_weights(net, out.text, &e), 0);
+        check_same_file(in.text, out.text);
         nn_net_free(net);
     }
     free(values);
@@ -107,13 +119,13 @@ static void test_transposed_weights_are_turned_and_turned_back(void **state)
 static void test_untrained_network_is_written_as_darknet_writes_it(void **state)
 {
     (void)state;
-    const char *path = scratch_path("new.weights");
+    const struct path path = path_of("new.weights");
     struct err e = {0};
     struct nn_net *net = net_of(CFG);
-    assert_int_equal(nn_net_save_weights(net, path, &e), 0);
+    assert_int_equal(nn_net_save_weights(net, path.text, &e), 0);
     char *bytes;
     size_t size;
-    assert_int_equal(file_read(path, 1 << 20, &bytes, &size, &e), 0);
+    assert_int_equal(file_read(path.text, 1 << 20, &bytes, &size, &e), 0);
     assert_int_equal(size, 20 + 4 * FLOATS);
     assert_memory_equal(bytes, "\0\0\0\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
     assert_memory_equal(bytes + 20, nn_net_values(net), 4 * FLOATS);
@@ -169,21 +181,21 @@ static void test_order_of_the_runs(void **state)
  * saved. */
 static void check_refused(const char *path, const char *first, const char *second)
 {
-    const char *before = scratch_path("before.weights"), *after = scratch_path("after.weights");
+    const struct path before = path_of("before.weights"), after = path_of("after.weights");
     static const int32_t version[3] = {0, 1, 3};
     float *values = floats(FLOATS);
     struct err e = {0};
     struct nn_net *net = net_of(CFG);
-    write_weights(before, version, 4711, 0, values, FLOATS);
-    assert_int_equal(nn_net_load_weights(net, before, &e), 0);
+    write_weights(before.text, version, 4711, 0, values, FLOATS);
+    assert_int_equal(nn_net_load_weights(net, before.text, &e), 0);
     assert_int_equal(nn_net_load_weights(net, path, &e), -1);
     if (!strstr(e.text, path) || (first && !strstr(e.text, first)) ||
         (second && !strstr(e.text, second)))
         fail_msg("'%s' does not name %s, %s and %s", e.text, path, first, second);
     assert_null(strchr(e.text, '\n'));
     assert_memory_equal(nn_net_values(net), values, FLOATS * sizeof(*values));
-    assert_int_equal(nn_net_save_weights(net, after, &e), 0);
-    check_same_file(before, after);
+    assert_int_equal(nn_net_save_weights(net, after.text, &e), 0);
+    check_same_file(before.text, after.text);
     nn_net_free(net);
     free(values);
 }
@@ -191,32 +203,32 @@ static void check_refused(const char *path, const char *first, const char *secon
 static void test_short_file_is_refused_with_both_sizes(void **state)
 {
     (void)state;
-    const char *path = scratch_path("short.weights");
+    const struct path path = path_of("short.weights");
     float *values = floats(FLOATS);
-    write_weights(path, USUAL, 0, 1, values, FLOATS - 1);
-    check_refused(path, "1188", "1192");
+    write_weights(path.text, USUAL, 0, 1, values, FLOATS - 1);
+    check_refused(path.text, "1188", "1192");
     free(values);
 }
 
 static void test_long_file_is_refused_with_both_sizes(void **state)
 {
     (void)state;
-    const char *path = scratch_path("long.weights");
+    const struct path path = path_of("long.weights");
     float *values = floats(FLOATS + 1);
-    write_weights(path, USUAL, 0, 1, values, FLOATS + 1);
-    check_refused(path, "1196", "1192");
+    write_weights(path.text, USUAL, 0, 1, values, FLOATS + 1);
+    check_refused(path.text, "1196", "1192");
     free(values);
 }
 
 static void test_file_cut_anywhere_is_refused(void **state)
 {
     (void)state;
-    const char *path = scratch_path("cut.weights");
+    const struct path path = path_of("cut.weights");
     float *values = floats(FLOATS);
     for (off_t size = 0; size < 1192; size += size < 32 ? 1 : 113) {
-        write_weights(path, USUAL, 0, 1, values, FLOATS);
-        assert_int_equal(truncate(path, size), 0);
-        check_refused(path, NULL, NULL);
+        write_weights(path.text, USUAL, 0, 1, values, FLOATS);
+        assert_int_equal(truncate(path.text, size), 0);
+        check_refused(path.text, NULL, NULL);
     }
     free(values);
 }
@@ -224,47 +236,47 @@ static void test_file_cut_anywhere_is_refused(void **state)
 static void test_empty_file_is_refused(void **state)
 {
     (void)state;
-    const char *path = scratch_path("empty.weights");
-    fclose(fopen(path, "wb"));
-    check_refused(path, NULL, NULL);
+    const struct path path = path_of("empty.weights");
+    fclose(fopen(path.text, "wb"));
+    check_refused(path.text, NULL, NULL);
 }
 
 static void test_missing_file_and_folder_are_refused(void **state)
 {
     (void)state;
-    check_refused(scratch_path("absent.weights"), NULL, NULL);
+    check_refused(path_of("absent.weights").text, NULL, NULL);
     check_refused("/tmp", NULL, NULL);
 }
 
 static void test_values_that_are_no_numbers_are_refused(void **state)
 {
     (void)state;
-    const char *path = scratch_path("nan.weights");
+    const struct path path = path_of("nan.weights");
     const float bad[] = {NAN, INFINITY, -INFINITY};
     float *values = floats(FLOATS);
     for (size_t i = 0; i < 3; i++) {
         values[FLOATS - 1] = bad[i];
-        write_weights(path, USUAL, 0, 1, values, FLOATS);
-        check_refused(path, NULL, NULL);
+        write_weights(path.text, USUAL, 0, 1, values, FLOATS);
+        check_refused(path.text, NULL, NULL);
     }
     values[FLOATS - 1] = 1;
     values[15] = -1; /* a rolling variance */
-    write_weights(path, USUAL, 0, 1, values, FLOATS);
-    check_refused(path, NULL, NULL);
+    write_weights(path.text, USUAL, 0, 1, values, FLOATS);
+    check_refused(path.text, NULL, NULL);
     free(values);
 }
 
 static void test_variance_of_zero_is_read(void **state)
 {
     (void)state;
-    const char *path = scratch_path("zero.weights");
+    const struct path path = path_of("zero.weights");
     float *values = floats(FLOATS);
     struct err e = {0};
     struct nn_net *net = net_of(CFG);
     for (size_t i = 15; i < 20; i++)
         values[i] = 0; /* darknet writes them so before the first training step */
-    write_weights(path, USUAL, 0, 1, values, FLOATS);
-    assert_int_equal(nn_net_load_weights(net, path, &e), 0);
+    write_weights(path.text, USUAL, 0, 1, values, FLOATS);
+    assert_int_equal(nn_net_load_weights(net, path.text, &e), 0);
     nn_net_free(net);
     free(values);
 }
@@ -274,13 +286,13 @@ static void test_variance_of_zero_is_read(void **state)
 static void test_dontload_leaves_the_layer_out_of_the_file_read(void **state)
 {
     (void)state;
-    const char *path = scratch_path("partial.weights");
+    const struct path path = path_of("partial.weights");
     struct err e = {0};
     struct nn_net *net = net_of(NET CONV DENSE "dontload=1\n[connected]\noutput=2\n[softmax]\n");
     float *values = floats(110 + 2 + 6), *before = malloc(nn_net_parameters(net) * sizeof(*before));
     memcpy(before, nn_net_values(net), nn_net_parameters(net) * sizeof(*before));
-    write_weights(path, USUAL, 0, 1, values, 110 + 2 + 6);
-    if (nn_net_load_weights(net, path, &e))
+    write_weights(path.text, USUAL, 0, 1, values, 110 + 2 + 6);
+    if (nn_net_load_weights(net, path.text, &e))
         fail_msg("%s", e.text);
     const float *got = nn_net_values(net);
     assert_memory_equal(got, values, 110 * sizeof(*got));
@@ -294,12 +306,12 @@ static void test_dontload_leaves_the_layer_out_of_the_file_read(void **state)
 static void test_dontsave_leaves_the_layer_out_of_the_file_written(void **state)
 {
     (void)state;
-    const char *path = scratch_path("partial.weights");
+    const struct path path = path_of("partial.weights");
     struct err e = {0};
     struct stat s;
     struct nn_net *net = net_of(NET CONV "dontsave=1\n" DENSE "[softmax]\n");
-    assert_int_equal(nn_net_save_weights(net, path, &e), 0);
-    assert_int_equal(stat(path, &s), 0);
+    assert_int_equal(nn_net_save_weights(net, path.text, &e), 0);
+    assert_int_equal(stat(path.text, &s), 0);
     assert_int_equal(s.st_size, 20 + 4 * 183);
     nn_net_free(net);
 }
@@ -308,9 +320,7 @@ static void test_dontsave_leaves_the_layer_out_of_the_file_written(void **state)
 
 static int files_in_scratch(void)
 {
-    char dir[512];
-    snprintf(dir, sizeof(dir), "%s", scratch_path(""));
-    DIR *d = opendir(dir);
+    DIR *d = opendir(scratch_file(""));
     int count = 0;
     while (readdir(d))
         count++;
@@ -325,11 +335,11 @@ static void test_unwritable_place_is_named(void **state)
     struct nn_net *net = net_of(CFG);
     assert_int_equal(nn_net_save_weights(net, "/nonexistent/folder/x.weights", &e), -1);
     assert_non_null(strstr(e.text, "/nonexistent/folder/x.weights"));
-    const char *dir = scratch_path("folder.weights");
-    assert_int_equal(mkdir(dir, 0777), 0);
-    assert_int_equal(nn_net_save_weights(net, dir, &e), -1);
-    assert_non_null(strstr(e.text, dir));
-    rmdir(dir);
+    const struct path dir = path_of("folder.weights");
+    assert_int_equal(mkdir(dir.text, 0777), 0);
+    assert_int_equal(nn_net_save_weights(net, dir.text, &e), -1);
+    assert_non_null(strstr(e.text, dir.text));
+    rmdir(dir.text);
     nn_net_free(net);
 }
 
@@ -337,11 +347,11 @@ static void test_unwritable_place_is_named(void **state)
 static void test_failed_write_leaves_the_old_file(void **state)
 {
     (void)state;
-    const char *path = scratch_path("old.weights"), *copy = scratch_path("copy.weights");
+    const struct path path = path_of("old.weights"), copy = path_of("copy.weights");
     struct err e = {0};
     struct nn_net *net = net_of(CFG);
-    assert_int_equal(nn_net_save_weights(net, path, &e), 0);
-    assert_int_equal(nn_net_save_weights(net, copy, &e), 0);
+    assert_int_equal(nn_net_save_weights(net, path.text, &e), 0);
+    assert_int_equal(nn_net_save_weights(net, copy.text, &e), 0);
     float *values = floats(FLOATS);
     nn_net_set_values(net, values);
     int files = files_in_scratch();
@@ -352,13 +362,13 @@ static void test_failed_write_leaves_the_old_file(void **state)
     low.rlim_cur = 100;
     void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &low);
-    int result = nn_net_save_weights(net, path, &e);
+    int result = nn_net_save_weights(net, path.text, &e);
     setrlimit(RLIMIT_FSIZE, &old);
     signal(SIGXFSZ, handler);
 
     assert_int_equal(result, -1);
-    assert_non_null(strstr(e.text, path));
-    check_same_file(path, copy);
+    assert_non_null(strstr(e.text, path.text));
+    check_same_file(path.text, copy.text);
     assert_int_equal(files_in_scratch(), files);
     free(values);
     nn_net_free(net);
@@ -367,15 +377,15 @@ static void test_failed_write_leaves_the_old_file(void **state)
 static void test_saving_replaces_an_old_file(void **state)
 {
     (void)state;
-    const char *path = scratch_path("replaced.weights"), *other = scratch_path("other.weights");
+    const struct path path = path_of("replaced.weights"), other = path_of("other.weights");
     struct err e = {0};
     struct nn_net *net = net_of(CFG);
-    assert_int_equal(nn_net_save_weights(net, path, &e), 0);
+    assert_int_equal(nn_net_save_weights(net, path.text, &e), 0);
     float *values = floats(FLOATS);
     nn_net_set_values(net, values);
-    assert_int_equal(nn_net_save_weights(net, path, &e), 0);
-    write_weights(other, USUAL, 0, 1, values, FLOATS);
-    check_same_file(path, other);
+    assert_int_equal(nn_net_save_weights(net, path.text, &e), 0);
+    write_weights(other.text, USUAL, 0, 1, values, FLOATS);
+    check_same_file(path.text, other.text);
     free(values);
     nn_net_free(net);
 }
@@ -400,5 +410,5 @@ int main(void)
         cmocka_unit_test(test_failed_write_leaves_the_old_file),
         cmocka_unit_test(test_saving_replaces_an_old_file),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

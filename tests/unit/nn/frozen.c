@@ -132,6 +132,7 @@ static void test_layers_that_a_dense_head_freezes(void **state)
 
 int main(void)
 {
+    nn_set_threads(1); /* the networks are tiny */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_frozen_layers_keep_every_byte),
         cmocka_unit_test(test_stopbackward_freezes_its_layer_and_those_below),

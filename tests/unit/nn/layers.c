@@ -179,7 +179,7 @@ static void test_reference_gradient_is_the_derivative(void **state)
     memcpy(gradient, reference_backward(p.ref, target), count * sizeof(*gradient));
     for (size_t i = 0; i < count; i++)
         largest = fmax(largest, fabs(gradient[i]));
-    for (int k = 0; k < 60; k++) {
+    for (int k = 0; k < 12; k++) {
         size_t i = (size_t)rng_below(&r, count);
         double kept = value[i], h = 1e-6;
         value[i] = kept + h;
@@ -285,6 +285,13 @@ static void add_test(const char *what, const char *name, const char *cfg, CMUnit
             (struct CMUnitTest){.name = c->name, .test_func = run, .initial_state = c};
 }
 
+static void test_training_step_on_two_threads_equals_reference(void **state)
+{
+    nn_set_threads(2);
+    test_training_step_equals_reference(state);
+    nn_set_threads(1);
+}
+
 static void add_tests(const char *name, const char *cfg)
 {
     add_test("test_shapes_and_counts_of", name, cfg, test_shapes_and_counts);
@@ -296,12 +303,16 @@ static void add_tests(const char *name, const char *cfg)
 
 int main(void)
 {
+    nn_set_threads(1); /* the networks are tiny; random ones are trained on two threads */
     for (size_t i = 0; i < NETWORK_CASE_COUNT; i++)
         add_tests(NETWORK_CASES[i].name, cfg_with(NETWORK_CASES[i].cfg, RULES));
     for (unsigned i = 0; i < RANDOM_NETWORKS; i++) {
         char name[32];
         snprintf(name, sizeof(name), "random_network_%u", i);
-        add_tests(name, random_cfg(i, RANDOM_NORM, RULES));
+        char *cfg = random_cfg(i, RANDOM_NORM, RULES);
+        add_tests(name, cfg);
+        add_test("test_training_step_on_two_threads_equals_reference", name, cfg,
+                 test_training_step_on_two_threads_equals_reference);
         snprintf(name, sizeof(name), "smooth_network_%u", i);
         add_test("test_engine_gradient_is_the_derivative", name,
                  random_cfg(i, RANDOM_SMOOTH, RULES), test_engine_gradient_is_the_derivative);

@@ -272,6 +272,7 @@ static void test_prediction_is_the_same_alone_in_company_and_on_two_threads(void
 
 int main(void)
 {
+    nn_set_threads(1); /* the networks are tiny */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_resumed_run_ends_in_the_same_bytes),
         cmocka_unit_test(test_cut_state_is_refused_and_changes_nothing),

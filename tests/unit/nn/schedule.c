@@ -270,6 +270,7 @@ static void test_rate_is_the_one_applied(void **state)
 
 int main(void)
 {
+    nn_set_threads(1); /* the networks are tiny */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_constant),
         cmocka_unit_test(test_burn_in),

@@ -384,6 +384,7 @@ static void test_subdivisions_with_norms_accumulate(void **state)
 
 int main(void)
 {
+    nn_set_threads(1); /* the networks are tiny */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain_descent),
         cmocka_unit_test(test_momentum),
