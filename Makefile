@@ -36,9 +36,9 @@ COMPILE_C = $(CC) -std=c11 $(NEEDED) $(CPPFLAGS) $(CWARNINGS) $(CFLAGS) $(SANFLA
 COMPILE_CXX = $(CXX) -std=c++17 $(NEEDED) $(CPPFLAGS) $(WARNINGS) $(CXXFLAGS) $(SANFLAGS)
 LINK = $(CC) -fopenmp $(CFLAGS) $(SANFLAGS) $(LDFLAGS)
 
-# The engine's loops are written for the vectoriser and may fuse multiply and add.
 # LIBXSMM (amd64 only) brings the small matrix products of Winograd's convolutions.
 XSMM := $(if $(filter x86_64,$(shell uname -m)),$(wildcard /usr/include/libxsmm.h))
+# The engine's loops are written for the vectoriser and may fuse multiply and add.
 NN_FLAGS := -O3 -ffp-contract=fast $(if $(XSMM),-DHAVE_LIBXSMM)
 FER_FLAGS := -isystem /usr/include/cairo
 HAAR_FLAGS := -isystem /usr/include/opencv4

@@ -94,6 +94,11 @@ int read_int(const cv::FileNode &node, int low, int high, const std::string &wha
     return value;
 }
 
+void check_number(const cv::FileNode &node, const std::string &what)
+{
+    require(node.isInt() || node.isReal(), what + " is not a number");
+}
+
 const int MAX_WINDOW = 4096;    /* pixels; those of OpenCV have 14 to 64 */
 const int LBP_CATEGORIES = 256; /* values of a local binary pattern */
 
@@ -165,9 +170,12 @@ void check_tree(const cv::FileNode &tree, const cascade_shape &shape)
             require(child <= 0 || child > i, "a tree's nodes form a ring");
         }
         read_int(*it, 0, shape.features - 1, "a tree's feature");
-        for (size_t skip = 2; skip < step; skip++)
-            ++it;
+        for (size_t rest = 3; rest < step; rest++)
+            check_number(*++it, "a tree's threshold");
+        ++it;
     }
+    for (const cv::FileNode &leaf : leaves)
+        check_number(leaf, "a tree's leaf");
 }
 
 cascade_shape check_head(const cv::FileNode &root)
@@ -199,6 +207,7 @@ void check_cascade(const cv::FileNode &root)
     for (const cv::FileNode &feature : member(root, "features"))
         check_feature(feature, shape);
     for (const cv::FileNode &stage : member(root, "stages")) {
+        check_number(member(stage, "stageThreshold"), "a stage's threshold");
         cv::FileNode trees = member(stage, "weakClassifiers");
         require(trees.isSeq() && trees.size() > 0, "a stage has no trees");
         for (const cv::FileNode &tree : trees)

@@ -61,9 +61,8 @@ static int merge_sections(struct cfg_section *merged, const struct cfg_section *
     merged->option = malloc((size_t)(count + 1) * sizeof(*merged->option));
     if (!merged->option)
         return err_memory(e);
-    memcpy(merged->option, over->option, (size_t)over->options * sizeof(*over->option));
-    for (int i = 0; i < base->options; i++)
-        merged->option[over->options + i] = base->option[i];
+    for (int i = 0; i < count; i++)
+        merged->option[i] = i < over->options ? over->option[i] : base->option[i - over->options];
     merged->options = count;
     return 0;
 }

@@ -214,6 +214,12 @@ nothing here.png" ]
     [ -c /dev/full ]
 }
 
+@test "without a standard error messages do not end up in the results" {
+    "$FERCLI" detect -o "$W/with.csv" p 2>/dev/null && false || [ $? -eq 1 ]
+    "$FERCLI" detect -o "$W/without.csv" p 2>&- && false || [ $? -eq 1 ]
+    cmp "$W/with.csv" "$W/without.csv"
+}
+
 @test "a closed pipe ends quietly" {
     yes p/b.png | head -n 500 >"$W/list"
     run --separate-stderr bash -c 'set -o pipefail; "$0" detect --files-from "$1" | head -n 2' "$FERCLI" "$W/list"

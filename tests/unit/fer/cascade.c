@@ -181,7 +181,10 @@ static void test_cascade_that_points_astray_is_refused(void **state)
         {"HAAR", "LBP", "maxCatCount"},
         {"maxCatCount>0", "maxCatCount>64", "maxCatCount"},
         {"BOOST", "OTHER", "accept"},
-        {"<rects>", "<rocts>", "line"},
+        {"0.01", "1e", "line 7: Bad format"}, /* says OpenCV's parser */
+        {"0.01", "..5", "threshold is not a number"},
+        {"0.1 0.2 0.3", "0.1 0.2 x", "leaf is not a number"},
+        {"<stageThreshold>0.5", "<stageThreshold>x", "stage's threshold is not a number"},
     };
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
         const char *text = cascade_with(CASES[i].from, CASES[i].to);
@@ -213,9 +216,9 @@ static void test_refusals_print_nothing(void **state)
     assert_true(saved >= 0 && file >= 0);
     dup2(file, STDERR_FILENO);
     struct err e;
-    const char *text = cascade_with("<rects>", "<rocts>");
+    const char *text = cascade_with("0.01", "1e");
     bool good = !open_cascade(scratch_write("c.xml", text, strlen(text)), &e) &&
-                !open_cascade(scratch_write("c.xml", "<?xml ?>", 8), &e) &&
+                !open_cascade(scratch_write("c.xml", "<?xml x?>", 9), &e) &&
                 !open_cascade("/no/such", &e);
     fflush(stderr);
     dup2(saved, STDERR_FILENO);

@@ -68,9 +68,9 @@ static void test_crop_beyond_the_border_repeats_its_pixels(void **state)
 {
     (void)state;
     enum { SIZE = 24 };
-    static const int CORNERS[][2] = {{8, 3},     {0, 0},    {-5, 4},    {25, 4},
-                                     {8, -20},   {8, 20},   {-10, -10}, {30, 25},
-                                     {-100, 10}, {10, 100}, {300, 300}};
+    static const int CORNERS[][2] = {{8, 3},  {0, 0},     {-5, 4},   {25, 4},    {8, -20},
+                                     {8, 20}, {-10, -10}, {30, 25},  {-100, 10}, {10, 100},
+                                     {17, 3}, {8, 7},     {300, 300}};
     struct image im = noise(40, 30), tiny = noise(3, 2);
     unsigned char out[SIZE * SIZE];
     for (size_t i = 0; i < sizeof(CORNERS) / sizeof(CORNERS[0]); i++) {

@@ -173,14 +173,14 @@ static void test_no_face_is_smaller_than_asked(void **state)
     (void)state;
     struct detector_options options = DETECTOR_DEFAULTS;
     struct image im = ground(90, 90);
-    draw_face(&im, 15, 15, 60, 0);
-    options.min_size = 40;
+    draw_face(&im, 2, 2, 86, 0);
+    options.min_neighbors = 0;
+    options.min_size = 60;
     struct found f = find(&im, &options);
-    assert_int_equal(f.count, 1);
-    int size = f.faces[0].width;
+    assert_true(f.count > 0);
     free(f.faces);
-    /* Sizes at which OpenCV has no scale left and would take the nearest one below. */
-    for (options.min_size = size + 1; options.min_size < 200; options.min_size += 3) {
+    /* Where no scale fits between this size and the picture's, OpenCV takes the nearest one. */
+    for (options.min_size = 80; options.min_size < 120; options.min_size++) {
         f = find(&im, &options);
         for (size_t i = 0; i < f.count; i++)
             assert_true(f.faces[i].width >= options.min_size);

@@ -25,7 +25,7 @@
 static const char CFG[] =
     "[net]\nwidth=16\nheight=16\nchannels=1\nbatch=32\nlearning_rate=0.002\n"
     "adam=1\nflip=1\nmax_batches=1000\n"
-    "[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\nstride=1\npad=1\n"
+    "[convolutional]\nbatch_normalize=1\nfilters=16\nsize=3\nstride=1\npad=1\n"
     "activation=leaky\n"
     "[maxpool]\nsize=2\nstride=2\n"
     "[convolutional]\nbatch_normalize=1\nfilters=16\nsize=3\nstride=1\npad=1\n"

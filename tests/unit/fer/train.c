@@ -49,7 +49,10 @@ static void test_weights_are_those_of_the_best_epoch(void **state)
         }
     }
     /* What was reported is what was written. */
-    assert_memory_equal(&epochs[7], &s.last, sizeof(s.last));
+    assert_int_equal(epochs[7].number, s.last.number);
+    assert_true(epochs[7].train_loss == s.last.train_loss);
+    assert_true(epochs[7].train_accuracy == s.last.train_accuracy);
+    assert_true(epochs[7].valid_loss == s.last.valid_loss);
     free(epochs);
     assert_int_equal(s.best, number);
     assert_true(accuracy_of_files("best") - best < 1e-6 &&
@@ -266,22 +269,39 @@ static void test_full_disk_ends_the_run_and_keeps_what_was_there(void **state)
     remove_run("whole");
 }
 
-static void test_loss_that_is_not_finite_ends_the_run(void **state)
+/* Epoch 2 goes wrong: ends with `message` and leaves the model of epoch 1. */
+static void check_explosion(const char *cfg, const char *message)
 {
-    (void)state;
     struct setup s = setup_of("nan"), first = setup_of("first");
-    s.cfg = first.cfg =
-        NET "learning_rate=.01\npolicy=steps\nsteps=5,6,7\nscales=1e9,1e9,1e9\n" LAYERS;
+    s.cfg = first.cfg = cfg;
     first.stop_at = UPDATES + 1;
     train_well(&first, TRAINING_STOPPED);
     assert_int_equal(train(&s), TRAINING_FAILED);
-    assert_says(&s, "training failed: the ");
-    assert_says(&s, "in epoch 2, update ");
+    assert_says(&s, message);
     assert_says(&s, "the weights of epoch 1 are kept");
     assert_true(same_file("nan", "first", ".weights"));
     assert_true(same_file("nan", "first", ".history.csv"));
     remove_run("nan");
     remove_run("first");
+}
+
+#define DENSE "[connected]\noutput=7\nactivation=linear\n[softmax]\n"
+
+static void test_loss_that_is_not_finite_ends_the_run(void **state)
+{
+    (void)state;
+    check_explosion(NET "learning_rate=1\npolicy=steps\nsteps=5,5,5,5,5\n"
+                        "scales=1e9,1e9,1e9,1e9,1e9\n" DENSE,
+                    "training failed: the loss is not finite in epoch 2, update 2 of 4 ");
+}
+
+static void test_outputs_that_are_not_finite_end_the_run(void **state)
+{
+    (void)state;
+    check_explosion(
+        NET "learning_rate=1\npolicy=steps\nsteps=8,8,8,8,8\n"
+            "scales=1e9,1e9,1e9,1e9,1e9\n" DENSE,
+        "training failed: the outputs on the validation pictures are not finite in epoch 2");
 }
 
 /* Weights of another network must not be taken for this one's, whenever the program is killed. */
@@ -339,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_unwritable_outputs_are_noticed_before_training),
         cmocka_unit_test(test_full_disk_ends_the_run_and_keeps_what_was_there),
         cmocka_unit_test(test_loss_that_is_not_finite_ends_the_run),
+        cmocka_unit_test(test_outputs_that_are_not_finite_end_the_run),
         cmocka_unit_test(test_new_cfg_never_stands_beside_old_weights),
     };
     return cmocka_run_group_tests(tests, make_data, remove_dir);
