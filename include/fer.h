@@ -48,37 +48,42 @@ bool image_has_known_extension(const char *path);
 
 struct face {
     int x, y, width, height; /* box in pixels of the upright picture, all of it inside */
-    double score;            /* the detector's confidence; higher is surer */
+    double score;            /* raw hits joined into this box, 1 or more; higher is surer */
 };
 
 struct detector_options {
-    const char *cascade; /* XML file of a Haar cascade; NULL: opencv-data's frontalface_alt2 */
-    double scale_factor; /* between the sizes searched, > 1 */
-    int min_neighbors;   /* overlapping hits that make a face, >= 0 */
-    int min_size;        /* smallest face, pixels */
+    const char *cascade; /* a Haar or LBP cascade; NULL: opencv-data's frontalface_alt2 */
+    double scale_factor; /* between the sizes searched, 1.01 to 10 */
+    int min_neighbors;   /* a face needs more overlapping raw hits than this; 0: every raw hit */
+    int min_size;        /* smallest face, pixels, >= 1 */
     bool largest;        /* keep only the largest face */
 };
-extern const struct detector_options DETECTOR_DEFAULTS;
+extern const struct detector_options DETECTOR_DEFAULTS; /* NULL, 1.1, 4, 24, false */
 
 struct detector;
 
-/* Loads a cascade (Viola & Jones 2001; OpenCV's CascadeClassifier). */
+/* Loads a cascade (Viola & Jones 2001; OpenCV's CascadeClassifier). A file that is missing, damaged
+ * or no cascade in the format of OpenCV 2 and later is refused with its path. */
 struct detector *detector_new(const struct detector_options *options, struct err *e);
 void detector_free(struct detector *d);
 
 /* Finds the faces of a grey image, sorted by area (largest first), then y, then x. `*faces` belongs
- * to the caller (NULL when there are none). No histogram equalisation. Returns 0 or -1. */
+ * to the caller (NULL when there are none). No histogram equalisation; a picture smaller than the
+ * cascade's window has no face. Runs in the calling thread. Returns 0 or -1. */
 int detector_find(struct detector *d, const struct image *grey, struct face **faces, size_t *count,
                   struct err *e);
 
 /* Cuts the face out of a grey image, `margin` x its size added on each side (0: the box itself),
- * clamped at the border (edge pixels repeated), scaled to size x size into `out`. The one
+ * clamped at the border (edge pixels repeated), scaled to size x size into `out`: by area in a
+ * direction that shrinks, bilinear in one that grows. `margin` is above -0.5 and at most 8. The one
  * preparation of every picture that a network sees; the whole picture is the face (0, 0, width,
  * height). */
 int face_crop(const struct image *grey, const struct face *face, double margin, int size,
               unsigned char *out, struct err *e);
 
-/* Draws boxes, each with its text above (UTF-8, NULL for none), into an RGB image. */
+/* Draws boxes, each with its text above (UTF-8, NULL for none), into an RGB image. A text stays
+ * inside the picture: below or in its box where there is no room above. Without a font only boxes
+ * are drawn. `texts` may be NULL. */
 int annotate(struct image *rgb, const struct face *faces, const char *const *texts, size_t count,
              struct err *e);
 

@@ -214,8 +214,9 @@ static bool on_step(const struct training_progress *p, void *context)
         job->bar_base = p->done - batch;
         snprintf(job->bar, sizeof(job->bar), "epoch %d/%d", p->epoch, p->epochs);
         progress_start(&job->options->common, job->bar, p->total - job->bar_base);
+        return interrupted; /* no time to tell a rate by has passed yet */
     }
-    snprintf(text, sizeof(text), "loss %.3f accuracy %.3f", p->loss, p->accuracy);
+    snprintf(text, sizeof(text), "loss %.3f, accuracy %.3f", p->loss, p->accuracy);
     progress_update(p->done - job->bar_base, text);
     return interrupted;
 }

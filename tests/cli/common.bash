@@ -1,8 +1,8 @@
 # What the tests of the command line share. They run from the project's root; FERCLI names another binary.
 bats_require_minimum_version 1.5.0
 
-FERCLI=$(realpath "${FERCLI:-build/fercli}")
 ROOT=$(realpath "$BATS_TEST_DIRNAME/../..")
+FERCLI=$(cd "$ROOT" && realpath "${FERCLI:-build/fercli}")
 PHOTOS=../shared/data/photos
 CSV=../shared/data/fer2013-sample.csv.gz
 unset FERCLI_MODEL

@@ -181,6 +181,26 @@ const struct network_case NETWORK_CASES[] = {
      NET(4, 3, 6, 5) CONV(4, ACT(leaky))
          CONV(7, ACT(linear)) "[shortcut]\nfrom=-2\nactivation=relu\n" END(4),
      DARKNET_AGREES},
+    {"shortcut_from_larger_layer",
+     NET(4, 3, 8, 12)
+         CONV(5, ACT(leaky)) "[convolutional]\nfilters=7\nsize=3\nstride=2\npad=1\nactivation="
+                             "linear\n[shortcut]\nfrom=-2\nactivation=relu\n" END(4),
+     DARKNET_AGREES},
+    {"shortcut_from_larger_layer_of_sixteen",
+     NET(4, 3, 8, 12)
+         CONV(16, ACT(leaky)) "[convolutional]\nfilters=16\nsize=3\nstride=2\npad=1\nactivation="
+                              "linear\n[shortcut]\nfrom=-2\nactivation=relu\n" END(4),
+     DARKNET_AGREES},
+    {"shortcut_from_layer_that_is_cropped",
+     NET(4, 3, 9, 7)
+         CONV(5, ACT(leaky)) "[convolutional]\nfilters=7\nsize=3\nstride=2\npad=1\nactivation="
+                             "linear\n[shortcut]\nfrom=-2\nactivation=relu\n" END(4),
+     DARKNET_AGREES},
+    {"shortcut_from_smaller_layer",
+     NET(4, 3, 8, 12) CONV(
+         5, ACT(leaky)) "[convolutional]\nfilters=7\nsize=3\nstride=2\npad=1\nactivation=linear\n["
+                        "route]\nlayers=0\n[shortcut]\nfrom=-2\nactivation=relu\n" END(4),
+     DARKNET_AGREES},
     {"shortcut_from_the_layer_below",
      NET(4, 3, 6, 5) CONV(4, ACT(leaky)) "[shortcut]\nfrom=-1\n" END(4), DARKNET_AGREES},
     {"shortcut_around_1x1",

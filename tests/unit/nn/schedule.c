@@ -268,6 +268,52 @@ static void test_rate_is_the_one_applied(void **state)
     free(cfg);
 }
 
+/* ---- overrides ---- */
+
+static void test_overrides_win_over_the_cfg_for_one_trainer(void **state)
+{
+    (void)state;
+    char *cfg = cfg_with(TINY, "learning_rate=.5\npolicy=exp\ngamma=.9\nburn_in=3\n");
+    struct nn_net *net = net_of(cfg);
+    const struct nn_trainer_options over = {.overrides =
+                                                "learning_rate=.25\npolicy=constant\nburn_in=0\n"};
+    struct nn_trainer *plain = trainer_of(net, &(struct nn_trainer_options){0});
+    struct nn_trainer *t = trainer_of(net, &over);
+    struct nn_trainer *after = trainer_of(net, &(struct nn_trainer_options){0});
+    assert_true(nn_trainer_rate(t) == .25);
+    assert_true(fabs(nn_trainer_rate(plain) - .5 * pow(1 / 3., 4)) < 1e-9);
+    assert_true(nn_trainer_rate(after) == nn_trainer_rate(plain));
+    nn_trainer_free(plain);
+    nn_trainer_free(t);
+    nn_trainer_free(after);
+    nn_net_free(net);
+    free(cfg);
+}
+
+static void test_wrong_overrides_are_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "learning_rat=.1\n",
+        "learning_rate=fast\n",
+        "policy=\n",
+        "learning_rate\n",
+        "width=9\n",
+        "policy=steps\n",
+        "learning_rate=.1\n[net]\nlearning_rate=.2\n",
+    };
+    struct nn_net *net = net_of(TINY);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        struct err e = {0};
+        struct nn_trainer *t =
+            nn_trainer_new(net, &(struct nn_trainer_options){.overrides = wrong[i]}, &e);
+        if (t)
+            fail_msg("'%s' is accepted", wrong[i]);
+        assert_true(strlen(e.text) > 0);
+    }
+    nn_net_free(net);
+}
+
 int main(void)
 {
     nn_set_threads(1); /* the networks are tiny */
@@ -289,6 +335,8 @@ int main(void)
         cmocka_unit_test(test_sgdr_with_burn_in),
         cmocka_unit_test(test_set_max_batches_moves_the_end),
         cmocka_unit_test(test_rate_is_the_one_applied),
+        cmocka_unit_test(test_overrides_win_over_the_cfg_for_one_trainer),
+        cmocka_unit_test(test_wrong_overrides_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
