@@ -185,6 +185,7 @@ run-tests: programs
 # The packages may change what the wildcards above see, hence a second make.
 test:
 	scripts/setup build run photo test
+	@$(MAKE) --no-print-directory -j$$(nproc) programs
 	@$(MAKE) --no-print-directory run-tests
 
 FUZZ_SECONDS ?= 3
@@ -206,6 +207,7 @@ run-san: programs $(BUILD)/../models $(BUILD)/../cfg
 
 test-san:
 	scripts/setup build run test
+	@$(MAKE) --no-print-directory -j$$(nproc) SAN=1 programs
 	@$(MAKE) --no-print-directory SAN=1 run-san
 
 BENCH_SECONDS ?= 5
@@ -223,7 +225,7 @@ PHOTOS ?= $(DEMO_PHOTO)
 .PHONY: demo
 demo:
 	scripts/setup build run $(if $(findstring $(DEMO_PHOTO),$(PHOTOS)),photo)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@echo "$(BUILD)/fercli classify --format table --annotate $(BUILD)/demo $(PHOTOS)"; \
 	$(BUILD)/fercli classify --format table --annotate $(BUILD)/demo $(PHOTOS) || { status=$$?; \
 	    [ $$status -eq 1 ] || exit $$status; echo 'Not everything could be done; see above.'; }

@@ -10,27 +10,13 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "cli/utf8.h"
 
 #ifndef FERCLI_DATADIR
 #define FERCLI_DATADIR "/usr/local/share/fercli"
 #endif
 
 /* ---- diagnostics ---- */
-
-/* A message is one line, and a file's name must not drive the terminal: control characters become
- * \xNN. */
-static void write_line(const char *text)
-{
-    fputs("fercli: ", stderr);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7F)
-            fprintf(stderr, "\\x%02x", c);
-        else
-            putc(c, stderr);
-    }
-    putc('\n', stderr);
-}
 
 static void __attribute__((format(printf, 1, 0))) say(const char *format, va_list args)
 {
@@ -39,7 +25,10 @@ static void __attribute__((format(printf, 1, 0))) say(const char *format, va_lis
     vsnprintf(text, sizeof(text), format, args);
     progress_clear();
     flockfile(stderr);
-    write_line(text);
+    /* One line whatever the names in it are. */
+    fputs("fercli: ", stderr);
+    utf8_show(stderr, text);
+    putc('\n', stderr);
     fflush(stderr);
     funlockfile(stderr);
 }

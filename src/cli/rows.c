@@ -50,29 +50,6 @@ static void csv_text(FILE *stream, const char *text)
     putc('"', stream);
 }
 
-/* The text without anything that could move the cursor; returns its width. NULL `stream` only
- * measures. */
-static int shown_text(FILE *stream, const char *text)
-{
-    int width = 0;
-    while (*text) {
-        uint32_t code;
-        size_t length = utf8_decode(text, &code);
-        if (length == 0 || code < 0x20 || (code >= 0x7F && code < 0xA0)) {
-            /* Of an invalid byte or a C1 control, every byte. */
-            for (size_t i = 0; i < (length ? length : 1); i++, width += 4)
-                if (stream)
-                    fprintf(stream, "\\x%02x", (unsigned char)text[i]);
-        } else {
-            if (stream)
-                fwrite(text, 1, length, stream);
-            width += utf8_width(code);
-        }
-        text += length ? length : 1;
-    }
-    return width;
-}
-
 static int column_width(const struct column *c)
 {
     int name = (int)strlen(c->name);
@@ -87,13 +64,13 @@ static void table_cell(struct rows *r, const struct column *c, const char *text)
     if (r->hidden[r->next])
         return;
     FILE *stream = r->output.stream;
-    int width = shown_text(NULL, text), column = column_width(c);
+    int width = utf8_show(NULL, text), column = column_width(c);
     int target = r->start + (c->kind == CELL_TEXT ? 0 : column - width);
     int least = r->position > 0 ? r->position + 1 : 0;
     if (target < least)
         target = least;
     fprintf(stream, "%*s", target - r->position, "");
-    shown_text(stream, text);
+    utf8_show(stream, text);
     r->position = target + width;
     r->start += column + 2;
 }

@@ -1,6 +1,8 @@
 /* UTF-8 (RFC 3629); see utf8.h. */
 #include "cli/utf8.h"
 
+#include <stdbool.h>
+
 /* The value of `count` continuation bytes behind `lead`, or UINT32_MAX. A NUL ends the text and
  * continues nothing. */
 static uint32_t continued(const unsigned char *bytes, uint32_t lead, int count)
@@ -66,4 +68,25 @@ int utf8_width(uint32_t code)
     if (is_in(combining, sizeof(combining) / sizeof(combining[0]), code))
         return 0;
     return is_in(wide, sizeof(wide) / sizeof(wide[0]), code) ? 2 : 1;
+}
+
+int utf8_show(FILE *stream, const char *text)
+{
+    int width = 0;
+    while (*text) {
+        uint32_t code = 0;
+        size_t length = utf8_decode(text, &code);
+        bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
+        size_t bytes = length ? length : 1;
+        for (size_t i = 0; i < bytes && control; i++, width += 4)
+            if (stream)
+                fprintf(stream, "\\x%02x", (unsigned char)text[i]);
+        if (!control) {
+            if (stream)
+                fwrite(text, 1, length, stream);
+            width += utf8_width(code);
+        }
+        text += bytes;
+    }
+    return width;
 }

@@ -38,7 +38,7 @@ bool set_opencv_up()
     cv::redirectError(keep_quiet);
     cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
     /* Pictures are the unit of parallel work in this program. */
-    cv::setNumThreads(1);
+    cv::setNumThreads(0);
     return true;
 }
 

@@ -124,6 +124,17 @@ size_t reference_fan_in(const struct reference *r, size_t parameter)
     return ref_input_values(l);
 }
 
+void reference_freeze(struct reference *r, int layers)
+{
+    r->frozen = layers;
+}
+
+/* Does layer `l` take the batch's statistics? */
+static bool trains(const struct reference *r, const struct ref_layer *l)
+{
+    return r->training && l - r->layer >= r->frozen;
+}
+
 void reference_set_darknet_norm(struct reference *r, bool on)
 {
     r->darknet_norm = on;
@@ -158,10 +169,10 @@ static void batch_statistics(struct reference *r, struct ref_layer *l)
 static void normalize_forward(struct reference *r, struct ref_layer *l)
 {
     size_t total = r->pictures * ref_values(l);
-    if (r->training)
+    if (trains(r, l))
         batch_statistics(r, l);
-    const double *mean = r->training ? l->batch_mean : r->parameter + l->mean;
-    const double *variance = r->training ? l->batch_variance : r->parameter + l->variance;
+    const double *mean = trains(r, l) ? l->batch_mean : r->parameter + l->mean;
+    const double *variance = trains(r, l) ? l->batch_variance : r->parameter + l->variance;
     for (size_t i = 0; i < total; i++) {
         size_t c = ref_channel(l, i);
         l->normal[i] = (l->x[i] - mean[c]) / (sqrt(variance[c]) + 1e-6);
@@ -204,7 +215,7 @@ static void normalize_backward(struct reference *r, struct ref_layer *l)
 
 void reference_roll(struct reference *r)
 {
-    for (int i = 0; i < r->layers; i++)
+    for (int i = r->frozen; i < r->layers; i++)
         for (size_t c = 0; r->layer[i].batch_normalize && c < (size_t)r->layer[i].out_c; c++) {
             double *mean = r->parameter + r->layer[i].mean + c;
             double *variance = r->parameter + r->layer[i].variance + c;
@@ -332,7 +343,7 @@ const double *reference_backward(struct reference *r, const float *target)
     memset(r->gradient, 0, r->count * sizeof(double));
     for (int i = 0; i < r->layers; i++)
         memset(r->layer[i].delta, 0, r->pictures * ref_values(&r->layer[i]) * sizeof(double));
-    for (int i = seed_gradient(r, target); i >= 0; i--)
+    for (int i = seed_gradient(r, target); i >= r->frozen; i--)
         backward_layer(r, &r->layer[i], i ? r->layer[i - 1].out : r->input,
                        i ? r->layer[i - 1].delta : NULL);
     return r->gradient;

@@ -49,6 +49,10 @@ void reference_set_darknet_norm(struct reference *r, bool on);
  * `reference_count` values, zero for the rolling statistics; owned by r. */
 const double *reference_backward(struct reference *r, const float *target);
 
+/* Layers below this one are run as in inference, keep their statistics and get no gradients; 0 at
+ * first. */
+void reference_freeze(struct reference *r, int layers);
+
 /* Moves the rolling statistics by the last forward pass in training: .99 old + .01 new. */
 void reference_roll(struct reference *r);
 

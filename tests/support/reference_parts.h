@@ -52,6 +52,7 @@ struct reference {
     size_t pictures; /* of the last forward pass */
     double *input;
     bool training, darknet_norm;
+    int frozen; /* layers below are run as in inference */
 };
 
 /* Reads the cfg into r's layers and counts the parameters. */

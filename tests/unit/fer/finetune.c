@@ -181,6 +181,33 @@ static void test_when_nothing_keeps_the_limit_the_old_head_is_written(void **sta
     dataset_release(&general);
 }
 
+static void test_a_pool_of_both_holds_the_picture_and_its_mirror_image(void **state)
+{
+    (void)state;
+    struct dataset d = make_pictures(2, false, 71);
+    struct model m;
+    struct err e = {""};
+    const struct finetune_options none = {0};
+    struct finetune_reporter report = {.options = &none};
+    struct extractor x = {.report = &report};
+    struct pool both, plain;
+    const uint32_t rows[] = {0, 1};
+    for (int i = 0; i < PIXELS; i++)
+        d.pixels[PIXELS + i] = d.pixels[i - i % SIZE + SIZE - 1 - i % SIZE];
+    assert_int_equal(model_open(&m, scratch_file("general"), &e), 0);
+    assert_int_equal(extractor_init(&x, m.net, FROZEN, &e), 0);
+    assert_int_equal(extractor_run(&x, &d, rows, 1, POOL_BOTH, &both, &e), FINETUNE_DONE);
+    assert_int_equal(extractor_run(&x, &d, rows, 2, POOL_PLAIN, &plain, &e), FINETUNE_DONE);
+    assert_memory_equal(both.feature, plain.feature, 2 * both.width * sizeof(float));
+    assert_memory_equal(both.prior, plain.prior, 2 * CLASSES * sizeof(float));
+    assert_memory_not_equal(both.feature, both.feature + both.width, both.width * sizeof(float));
+    pool_release(&both);
+    pool_release(&plain);
+    extractor_release(&x);
+    model_close(&m);
+    dataset_release(&d);
+}
+
 static void test_bad_data_and_options_are_refused(void **state)
 {
     (void)state;
@@ -254,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_the_estimate_on_random_labels_is_chance),
         cmocka_unit_test(test_a_limit_on_forgetting_moves_the_head_back),
         cmocka_unit_test(test_when_nothing_keeps_the_limit_the_old_head_is_written),
+        cmocka_unit_test(test_a_pool_of_both_holds_the_picture_and_its_mirror_image),
         cmocka_unit_test(test_bad_data_and_options_are_refused),
         cmocka_unit_test(test_a_network_without_a_head_or_without_a_body_is_refused),
     };

@@ -110,9 +110,8 @@ static void compare_parameters(struct netpair *p, const float *before, const dou
     }
 }
 
-static void test_training_step_equals_reference(void **state)
+static void compare_step(const struct network_case *c, int frozen)
 {
-    const struct network_case *c = *state;
     struct netpair p;
     struct rng r;
     netpair_init(&p, c->cfg, 13);
@@ -123,7 +122,9 @@ static void test_training_step_equals_reference(void **state)
     float *before = malloc((count + 1) * sizeof(*before));
     float *output = malloc(batch * p.outputs * sizeof(*output));
     memcpy(before, nn_net_values(p.net), count * sizeof(*before));
-    struct nn_trainer *t = trainer_of(p.net, &(struct nn_trainer_options){.seed = 3});
+    struct nn_trainer *t =
+        trainer_of(p.net, &(struct nn_trainer_options){.seed = 3, .frozen = frozen});
+    reference_freeze(p.ref, frozen);
     assert_int_equal(nn_trainer_batch(t), batch);
 
     double loss = nn_trainer_step(t, input, target, output);
@@ -147,6 +148,29 @@ static void test_training_step_equals_reference(void **state)
     free(target);
     free(input);
     netpair_release(&p);
+}
+
+static void test_training_step_equals_reference(void **state)
+{
+    compare_step(*state, 0);
+}
+
+static void test_training_step_on_two_threads_equals_reference(void **state)
+{
+    nn_set_threads(2);
+    compare_step(*state, 0);
+    nn_set_threads(1);
+}
+
+/* Wherever the network is cut, what is read across the cut included. */
+static void test_training_step_with_frozen_layers_equals_reference(void **state)
+{
+    const struct network_case *c = *state;
+    struct nn_net *net = net_of(c->cfg);
+    int layers = nn_net_layers(net);
+    nn_net_free(net);
+    for (int frozen = 1; frozen < layers - 1; frozen++)
+        compare_step(c, frozen);
 }
 
 /* ---- finite differences ---- */
@@ -179,7 +203,7 @@ static void test_reference_gradient_is_the_derivative(void **state)
     memcpy(gradient, reference_backward(p.ref, target), count * sizeof(*gradient));
     for (size_t i = 0; i < count; i++)
         largest = fmax(largest, fabs(gradient[i]));
-    for (int k = 0; k < 12; k++) {
+    for (int k = 0; k < 8; k++) {
         size_t i = (size_t)rng_below(&r, count);
         double kept = value[i], h = 1e-6;
         value[i] = kept + h;
@@ -285,34 +309,31 @@ static void add_test(const char *what, const char *name, const char *cfg, CMUnit
             (struct CMUnitTest){.name = c->name, .test_func = run, .initial_state = c};
 }
 
-static void test_training_step_on_two_threads_equals_reference(void **state)
-{
-    nn_set_threads(2);
-    test_training_step_equals_reference(state);
-    nn_set_threads(1);
-}
-
 static void add_tests(const char *name, const char *cfg)
 {
     add_test("test_shapes_and_counts_of", name, cfg, test_shapes_and_counts);
     add_test("test_inference_equals_reference", name, cfg, test_inference_equals_reference);
     add_test("test_training_step_equals_reference", name, cfg, test_training_step_equals_reference);
-    add_test("test_reference_gradient_is_the_derivative", name, cfg,
-             test_reference_gradient_is_the_derivative);
 }
 
 int main(void)
 {
-    nn_set_threads(1); /* the networks are tiny; random ones are trained on two threads */
-    for (size_t i = 0; i < NETWORK_CASE_COUNT; i++)
-        add_tests(NETWORK_CASES[i].name, cfg_with(NETWORK_CASES[i].cfg, RULES));
+    nn_set_threads(1); /* the networks are tiny; random ones are trained on two threads too */
+    for (size_t i = 0; i < NETWORK_CASE_COUNT; i++) {
+        const char *name = NETWORK_CASES[i].name, *cfg = cfg_with(NETWORK_CASES[i].cfg, RULES);
+        add_tests(name, cfg);
+        add_test("test_reference_gradient_is_the_derivative", name, cfg,
+                 test_reference_gradient_is_the_derivative);
+    }
     for (unsigned i = 0; i < RANDOM_NETWORKS; i++) {
         char name[32];
         snprintf(name, sizeof(name), "random_network_%u", i);
-        char *cfg = random_cfg(i, RANDOM_NORM, RULES);
+        const char *cfg = random_cfg(i, RANDOM_NORM, RULES);
         add_tests(name, cfg);
         add_test("test_training_step_on_two_threads_equals_reference", name, cfg,
                  test_training_step_on_two_threads_equals_reference);
+        add_test("test_training_step_with_frozen_layers_equals_reference", name, cfg,
+                 test_training_step_with_frozen_layers_equals_reference);
         snprintf(name, sizeof(name), "smooth_network_%u", i);
         add_test("test_engine_gradient_is_the_derivative", name,
                  random_cfg(i, RANDOM_SMOOTH, RULES), test_engine_gradient_is_the_derivative);

@@ -1,0 +1,256 @@
+#!/usr/bin/env bats
+# finetune through the binary: what it prints and writes, which bytes stay, refusals and exit statuses.
+
+load common
+
+USERS=../shared/data/users/imfdb
+
+# A model with a convolution to freeze and random parameters: 8 filters of 3x3, and a connected layer. Header and
+# convolution are the first 20 + 4 * 80 bytes of its weights.
+FROZEN_BYTES=340
+random_model() {
+    cat >"$1.cfg" <<'CFG'
+[net]
+batch=1
+height=48
+width=48
+channels=1
+
+[convolutional]
+filters=8
+size=3
+stride=2
+pad=1
+activation=leaky
+
+[maxpool]
+size=4
+stride=4
+padding=0
+
+[connected]
+output=7
+activation=linear
+
+[softmax]
+CFG
+    perl -e 'print pack "l<3 Q< f<*", 0, 2, 0, 4711, map { 0.3 * sin($_ * 12.9898) } 1 .. 80 + 7 + 7 * 288' >"$1.weights"
+    printf '%s\n' angry disgust fear happy sad surprise neutral >"$1.names"
+}
+
+# A person's crops: happy ones are brighter than sad ones, and the mouth is bent the other way.
+draw_person() {
+    local i
+    mkdir -p "$1/happy" "$1/sad"
+    for i in 1 2 3 4 5 6; do
+        draw "$1/happy/h${i}0.png" 48 48 $((150 + 5 * i)) $((i - 3)) $((2 - i)) 46 1
+        draw "$1/sad/s${i}0.png" 48 48 $((60 + 5 * i)) $((3 - i)) $((i - 4)) 46 -1
+    done
+}
+
+setup_file() {
+    export DIR=$(mktemp -d "${TMPDIR:-/tmp}/finetune.XXXXXX")
+    random_model "$DIR/m"
+    draw_person "$DIR/person"
+}
+
+teardown_file() {
+    rm -rf "$DIR"
+}
+
+setup() {
+    cd "$ROOT" || return 1
+    W=$(mktemp -d "$DIR/w.XXXXXX")
+}
+
+# Tunes $DIR/m to the drawn person into $W/$1; more options follow.
+tune() {
+    local out=$1
+    shift
+    "$FERCLI" finetune --user "$DIR/person" --model "$DIR/m" --out "$W/$out" --threads 1 "$@"
+}
+
+# json KEY FILE: that value of a line of JSON, `null` for null; fails when the line is not JSON or has no such key.
+json() {
+    perl -MJSON::PP -e '
+        my ($key, $file) = @ARGV;
+        open my $in, "<", $file or die "$file: $!\n";
+        my @lines = <$in>;
+        @lines == 1 or die "not one line\n";
+        my $value = decode_json($lines[0]);
+        exists $value->{$key} or die "no key $key\n";
+        print defined $value->{$key} ? $value->{$key} : "null", "\n"' "$1" "$2"
+}
+
+@test "before and after are printed, and the model learns" {
+    tune t --report "$W/r.json" >"$W/printed" 2>"$W/notes"
+    cat "$W/printed" "$W/notes"
+    grep -q 'before .* after' "$W/printed"
+    grep -q '^user, held out  *4 ' "$W/printed"
+    grep -q '^general, PublicTest  *not measured' "$W/printed"
+    grep -q "12 pictures, taken whole" "$W/notes"
+    run -0 "$FERCLI" classify --model "$W/t" --labelled "$DIR/person" --no-detect --min-accuracy 0.99
+}
+
+@test "header and frozen layers stay byte for byte, the head does not" {
+    tune t --epochs 2 -q
+    cmp -n $FROZEN_BYTES "$DIR/m.weights" "$W/t.weights"
+    run -1 cmp -s "$DIR/m.weights" "$W/t.weights"
+    cmp "$DIR/m.cfg" "$W/t.cfg"
+    cmp "$DIR/m.names" "$W/t.names"
+    [ "$(ls "$W" | wc -l)" -eq 3 ]
+}
+
+@test "the report is JSON with the keys agreed, null where nothing was measured" {
+    tune t --epochs 2 -q --report "$W/r.json"
+    [ "$(json n_user "$W/r.json")" = 12 ]
+    [[ $(json user_before "$W/r.json") =~ ^[01]\.?[0-9]*$ ]]
+    [[ $(json user_after "$W/r.json") =~ ^[01]\.?[0-9]*$ ]]
+    [ "$(json general_before "$W/r.json")" = null ]
+    [ "$(json general_after "$W/r.json")" = null ]
+    [ "$(json folds "$W/r.json")" = null ]
+    tune t --epochs 2 -q --report "$W/r.json" --folds 3
+    [ "$(json folds "$W/r.json")" = 3 ]
+    [ "$(json n_held_out "$W/r.json")" = 12 ]
+    tune t --epochs 2 -q --report "$W/r.json" --holdout 0
+    [ "$(json user_before "$W/r.json")" = null ]
+    [ "$(json user_after "$W/r.json")" = null ]
+}
+
+@test "jsonl prints what --report writes, csv a row a measure" {
+    tune t --epochs 2 -q --report "$W/r.json" --format jsonl >"$W/printed"
+    cmp "$W/r.json" "$W/printed"
+    tune t --epochs 2 -q --format csv -o "$W/printed.csv"
+    head -1 "$W/printed.csv" | grep -q '^measure,n,before,'
+    [ "$(column 1 "$W/printed.csv" | tr '\n' ' ')" = "user general " ]
+    grep -q '^general,,,' "$W/printed.csv"
+}
+
+@test "the same seed gives the same bytes, another seed others" {
+    tune a --epochs 3 -q --seed 7
+    tune b --epochs 3 -q --seed 7
+    tune c --epochs 3 -q --seed 8
+    cmp "$W/a.weights" "$W/b.weights"
+    run -1 cmp -s "$W/a.weights" "$W/c.weights"
+}
+
+@test "a model can be tuned in place" {
+    cp "$DIR"/m.* "$W"
+    tune apart --epochs 2 -q
+    run -0 "$FERCLI" finetune --user "$DIR/person" --model "$W/m" --out "$W/m" --threads 1 --epochs 2
+    cmp "$W/apart.weights" "$W/m.weights"
+}
+
+@test "pictures named by class, one of each, are enough; what cannot be measured is said" {
+    mkdir "$W/few"
+    cp "$DIR/person/happy/h10.png" "$W/few/a_class=3.png"
+    cp "$DIR/person/sad/s10.png" "$W/few/b_class=sad.png"
+    run -0 --separate-stderr "$FERCLI" finetune --user "$W/few" --model "$DIR/m" --out "$W/t" --threads 1
+    [[ $stderr == *"'happy' has one picture"* ]]
+    [[ $stderr == *"'sad' has one picture"* ]]
+    [[ $output == *"user, held out        not measured"* ]]
+    [ -e "$W/t.weights" ]
+}
+
+@test "a picture that cannot be read is named, left out, and makes status 1" {
+    cp -r "$DIR/person" "$W/person"
+    head -c 300 "$W/person/sad/s10.png" >"$W/person/sad/cut.png"
+    run -1 --separate-stderr "$FERCLI" finetune --user "$W/person" --model "$DIR/m" --out "$W/t" --threads 1 --epochs 2
+    [[ $stderr == *"cut.png"* ]]
+    [[ $output == *"0 without a face, 1 unreadable"* ]]
+    [ -e "$W/t.weights" ]
+}
+
+@test "photographs become faces, and those without one are listed" {
+    mkdir -p "$W/photos/happy"
+    draw "$W/photos/happy/a.png" 120 120 128 30 30 60 1
+    draw "$W/photos/happy/b.png" 140 120 128 40 30 60 1
+    draw "$W/photos/happy/c.png" 150 120 128 50 30 60 1
+    draw "$W/photos/happy/none.png" 100 80 90
+    run -0 --separate-stderr "$FERCLI" finetune --user "$W/photos" --model "$DIR/m" --out "$W/t" --threads 1 --epochs 2
+    [[ $stderr == *"none.png"* ]]
+    [[ $stderr == *"3 pictures, the largest face of each"* ]]
+    run -0 --separate-stderr "$FERCLI" finetune --user "$W/photos" --model "$DIR/m" --out "$W/t" --threads 1 \
+        --epochs 2 --no-detect
+    [[ $stderr == *"4 pictures, taken whole"* ]]
+}
+
+@test "general data are learnt beside the user's and measured before and after" {
+    needs "$CSV"
+    tune t --epochs 2 --general-csv "$CSV" --report "$W/r.json" >"$W/printed" 2>"$W/notes"
+    cat "$W/printed"
+    [ "$(json n_replay "$W/r.json")" = 70 ]
+    [ "$(json n_general "$W/r.json")" = 35 ]
+    [ "$(json general_before "$W/r.json")" != null ]
+    [ "$(json general_after "$W/r.json")" != null ]
+    grep -q '^general, PublicTest  *35 ' "$W/printed"
+    tune t --epochs 2 --general-csv "$CSV" --report "$W/r.json" --max-forget 0 >"$W/printed" 2>"$W/notes"
+    [ "$(json n_general "$W/r.json")" = 17 ]
+    grep -q '^head  *old + [01]\.[0-9][0-9] x' "$W/printed"
+    cmp -n $FROZEN_BYTES "$DIR/m.weights" "$W/t.weights"
+}
+
+@test "Ctrl-C ends with 130 and writes nothing" {
+    local i
+    tune t --epochs 100000 --report "$W/r.json" >"$W/printed" 2>"$W/notes" 3>&- &
+    local pid=$!
+    for ((i = 0; i < 500; i++)); do
+        ! grep -q 'taken whole' "$W/notes" || break
+        sleep 0.02
+    done
+    sleep 0.3
+    pkill -INT -P "$pid" || kill -INT "$pid"
+    status=0
+    wait "$pid" || status=$?
+    cat "$W/notes"
+    [ "$status" -eq 130 ]
+    [ "$(ls "$W" | tr '\n' ' ')" = "notes printed " ]
+    [ ! -s "$W/printed" ]
+}
+
+@test "bad usage ends with 2" {
+    refused 2 '--user DIR is missing' "$FERCLI" finetune --out "$W/t"
+    refused 2 '--out PREFIX is missing' "$FERCLI" finetune --user "$DIR/person"
+    refused 2 "not 'x'" "$FERCLI" finetune --user "$DIR/person" --out "$W/t" x
+    refused 2 'exclude each other' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --folds 3 --holdout .5
+    refused 2 'exclude each other' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --detect --no-detect
+    refused 2 'needs --general-csv' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --max-forget 2
+    refused 2 'folds' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --folds 1
+    refused 2 'holdout' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --holdout 1
+}
+
+@test "a data set or a model that cannot be used ends with 3" {
+    mkdir -p "$W/odd/cheerful" "$W/empty"
+    refused 3 "no-such" "$FERCLI" finetune --user "$W/no-such" --model "$DIR/m" --out "$W/t"
+    refused 3 "angry, disgust, fear, happy" "$FERCLI" finetune --user "$W/odd" --model "$DIR/m" --out "$W/t"
+    refused 3 "'$W/empty'" "$FERCLI" finetune --user "$W/empty" --model "$DIR/m" --out "$W/t"
+    refused 3 "none.cfg" "$FERCLI" finetune --user "$DIR/person" --model "$W/none" --out "$W/t"
+    echo 'emotion,pixels,Usage' >"$W/header.csv"
+    run -3 tune t -q --general-csv "$W/header.csv"
+    run -3 tune t -q --general-csv "$W/no.csv"
+    [ ! -e "$W/t.weights" ]
+}
+
+@test "an output that cannot be written ends with 1 and leaves the old triple" {
+    cp "$DIR/m.cfg" "$W/t.cfg"
+    cp "$DIR/m.names" "$W/t.names"
+    mkdir "$W/t.weights"
+    refused 1 "'$W/t.weights'" tune t
+    cmp "$DIR/m.cfg" "$W/t.cfg"
+    refused 1 "'$W/no/t.cfg'" tune no/t
+    rmdir "$W/t.weights"
+    refused 1 "'$W/no/r.json'" tune t --report "$W/no/r.json"
+    [ ! -e "$W/t.weights" ]
+}
+
+@test "a person of IMFDB: before and after, frozen bytes, report" {
+    needs "$USERS/HrithikRoshan"
+    "$FERCLI" finetune --user "$USERS/HrithikRoshan" --model "$DIR/m" --out "$W/t" --threads 1 --epochs 5 \
+        --report "$W/r.json" >"$W/printed" 2>"$W/notes"
+    cat "$W/printed" "$W/notes"
+    grep -q '198 pictures, taken whole' "$W/notes"
+    grep -q '^user, held out ' "$W/printed"
+    [ "$(json n_user "$W/r.json")" = 198 ]
+    cmp -n $FROZEN_BYTES "$DIR/m.weights" "$W/t.weights"
+    run -0 "$FERCLI" classify --model "$W/t" --labelled "$USERS/HrithikRoshan" --no-detect --min-accuracy 0.3
+}
