@@ -176,7 +176,7 @@ nothing here.png" ]
     [ "${stderr_lines[0]}" = "fercli: cannot open 'nothing.png': No such file or directory" ]
     [ "${stderr_lines[1]}" = "fercli: cannot open the list 'no-list': No such file or directory" ]
     run -1 --separate-stderr "$FERCLI" detect --files-from $'no\nlist\e[2J\xff'
-    [ "$stderr" = "fercli: cannot open the list 'no\x0alist\x1b[2J\xff': No such file or directory" ]
+    [ "$stderr" = "fercli: cannot open the list 'no?list?[2J\\xff': No such file or directory" ]
 }
 
 @test "a folder without a picture has its row and its message" {

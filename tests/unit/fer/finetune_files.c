@@ -152,11 +152,15 @@ static void test_a_prefix_without_a_folder_or_a_name_is_refused(void **state)
     dataset_release(&user);
 }
 
-/* Takes the companion's place away while the heads are trained. */
-static bool make_directory_late(const struct finetune_progress *progress, void *context)
+static bool is_last(const struct finetune_progress *progress)
+{
+    return strcmp(progress->what, "tuning") == 0 && progress->done == progress->total;
+}
+
+static bool block_weights(const struct finetune_progress *progress, void *context)
 {
     (void)context;
-    if (strcmp(progress->what, "tuning") == 0 && progress->done == progress->total)
+    if (is_last(progress))
         assert_int_equal(mkdir(scratch_file("late.weights"), 0777), 0);
     return false;
 }
@@ -166,7 +170,7 @@ static void test_a_failure_at_the_last_moment_leaves_no_rest(void **state)
     (void)state;
     struct dataset user = make_pictures(8, true, 21);
     struct run run = make_run(&user, NULL);
-    run.options.on_step = make_directory_late;
+    run.options.on_step = block_weights;
     run.options.epochs = 1;
     assert_int_equal(tune(&run, "general", "late"), FINETUNE_NOT_WRITTEN);
     DIR *folder = opendir(scratch_file(""));
@@ -174,6 +178,58 @@ static void test_a_failure_at_the_last_moment_leaves_no_rest(void **state)
     for (struct dirent *entry; (entry = readdir(folder));)
         assert_null(strstr(entry->d_name, "late.weights."));
     closedir(folder);
+    dataset_release(&user);
+}
+
+static bool block_names(const struct finetune_progress *progress, void *context)
+{
+    (void)context;
+    if (is_last(progress))
+        assert_int_equal(mkdir(scratch_file("other.names"), 0777), 0);
+    return false;
+}
+
+static void test_weights_of_another_model_never_stand_beside_the_new_cfg(void **state)
+{
+    (void)state;
+    struct dataset user = make_pictures(8, true, 21);
+    struct run run = make_run(&user, NULL);
+    size_t n;
+    write_part("other", ".cfg", "[net]\n");
+    write_part("other", ".weights", "weights of another model");
+    run.options.on_step = block_names;
+    run.options.epochs = 1;
+    assert_int_equal(tune(&run, "general", "other"), FINETUNE_NOT_WRITTEN);
+    assert_true(same_part("general", "other", ".cfg"));
+    assert_null(read_part("other", ".weights", &n));
+    dataset_release(&user);
+}
+
+static bool change_model(const struct finetune_progress *progress, void *context)
+{
+    (void)context;
+    size_t n;
+    if (is_last(progress)) {
+        char *bytes = read_part("source", ".weights", &n);
+        bytes[HEADER + 8] ^= 1;
+        scratch_write("source.weights", bytes, n);
+        free(bytes);
+    }
+    return false;
+}
+
+static void test_weights_whose_frozen_bytes_are_not_the_models_are_not_kept(void **state)
+{
+    (void)state;
+    struct dataset user = make_pictures(8, true, 21);
+    struct run run = make_run(&user, NULL);
+    size_t n;
+    run.options.epochs = 1;
+    tune_well(&run, "source");
+    run.options.on_step = change_model;
+    assert_int_equal(tune(&run, "source", "changed"), FINETUNE_FAILED);
+    assert_non_null(strstr(run.e.text, "frozen layers"));
+    assert_null(read_part("changed", ".weights", &n));
     dataset_release(&user);
 }
 
@@ -244,6 +300,8 @@ int main(void)
         cmocka_unit_test(test_an_output_that_cannot_be_written_leaves_the_old_triple),
         cmocka_unit_test(test_a_prefix_without_a_folder_or_a_name_is_refused),
         cmocka_unit_test(test_a_failure_at_the_last_moment_leaves_no_rest),
+        cmocka_unit_test(test_weights_of_another_model_never_stand_beside_the_new_cfg),
+        cmocka_unit_test(test_weights_whose_frozen_bytes_are_not_the_models_are_not_kept),
         cmocka_unit_test(test_another_model_at_the_prefix_is_replaced_whole),
         cmocka_unit_test(test_stopping_writes_nothing_and_leaves_the_model),
         cmocka_unit_test(test_what_is_written_is_what_the_model_then_holds),

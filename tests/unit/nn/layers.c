@@ -318,7 +318,7 @@ static void add_tests(const char *name, const char *cfg)
 
 int main(void)
 {
-    nn_set_threads(1); /* the networks are tiny; random ones are trained on two threads too */
+    nn_set_threads(1); /* the networks are tiny; some random ones are trained on two threads too */
     for (size_t i = 0; i < NETWORK_CASE_COUNT; i++) {
         const char *name = NETWORK_CASES[i].name, *cfg = cfg_with(NETWORK_CASES[i].cfg, RULES);
         add_tests(name, cfg);
@@ -330,8 +330,9 @@ int main(void)
         snprintf(name, sizeof(name), "random_network_%u", i);
         const char *cfg = random_cfg(i, RANDOM_NORM, RULES);
         add_tests(name, cfg);
-        add_test("test_training_step_on_two_threads_equals_reference", name, cfg,
-                 test_training_step_on_two_threads_equals_reference);
+        if (i % 8 == 0)
+            add_test("test_training_step_on_two_threads_equals_reference", name, cfg,
+                     test_training_step_on_two_threads_equals_reference);
         add_test("test_training_step_with_frozen_layers_equals_reference", name, cfg,
                  test_training_step_with_frozen_layers_equals_reference);
         snprintf(name, sizeof(name), "smooth_network_%u", i);
