@@ -116,6 +116,38 @@ static void test_training_the_top_on_features_is_training_with_the_rest_frozen(v
     nn_net_free(top);
 }
 
+/* A part of a network may read its own input again, but nothing that lies below it. */
+static void test_part_that_reads_below_itself_is_refused(void **state)
+{
+    (void)state;
+    struct rng r;
+    rng_init(&r, 37, 0, 0);
+    struct err e = {0};
+    struct nn_net *net =
+        net_of("[net]\nbatch=2\nchannels=3\nheight=4\nwidth=4\n"
+               "[convolutional]\nfilters=5\nsize=3\npad=1\nactivation=leaky\n"
+               "[convolutional]\nfilters=5\nsize=3\npad=1\nactivation=leaky\n"
+               "[shortcut]\nfrom=0\n[connected]\noutput=3\nactivation=linear\n[softmax]\n");
+    float *input = random_values(&r, 2 * 48, 1), below[2 * 80], whole[6], part[6];
+    struct nn_predictor *all = predictor_of(net, 0, 5, 2), *bottom = predictor_of(net, 0, 1, 2);
+    struct nn_predictor *top = predictor_of(net, 1, 5, 2);
+    nn_predictor_run(all, input, 2, whole);
+    nn_predictor_run(bottom, input, 2, below);
+    nn_predictor_run(top, below, 2, part);
+    for (int i = 0; i < 6; i++)
+        assert_true(fabsf(whole[i] - part[i]) < 1e-6f);
+    assert_null(nn_predictor_new(net, 2, 5, 2, &e));
+    assert_non_null(strstr(e.text, "test.cfg:16: "));
+    memset(&e, 0, sizeof(e));
+    assert_null(nn_trainer_new(net, &(struct nn_trainer_options){.first = 2, .frozen = 2}, &e));
+    assert_non_null(strstr(e.text, "test.cfg:16: "));
+    nn_predictor_free(all);
+    nn_predictor_free(bottom);
+    nn_predictor_free(top);
+    free(input);
+    nn_net_free(net);
+}
+
 static void test_layers_that_a_dense_head_freezes(void **state)
 {
     (void)state;
@@ -138,6 +170,7 @@ int main(void)
         cmocka_unit_test(test_stopbackward_freezes_its_layer_and_those_below),
         cmocka_unit_test(test_frozen_layers_are_run_as_in_inference),
         cmocka_unit_test(test_training_the_top_on_features_is_training_with_the_rest_frozen),
+        cmocka_unit_test(test_part_that_reads_below_itself_is_refused),
         cmocka_unit_test(test_layers_that_a_dense_head_freezes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
