@@ -48,7 +48,10 @@ const char *nn_engine_name(void)
 
 void nn_set_threads(int threads)
 {
-    omp_set_num_threads(threads > 0 ? threads : omp_get_num_procs());
+    /* oneDNN's barriers wait for ever if fewer threads come than were announced. */
+    int most = omp_get_thread_limit(), wanted = threads > 0 ? threads : omp_get_num_procs();
+    omp_set_dynamic(0);
+    omp_set_num_threads(wanted < most ? wanted : most);
 }
 
 int nn_threads(void)

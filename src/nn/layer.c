@@ -66,8 +66,13 @@ out:
 
 int layer_refuse_key(struct layer_parser *p, const char *key)
 {
-    const char *value = cfg_word(p->section, key, "0");
-    if (strcmp(value, "0") == 0)
+    return layer_refuse_unless(p, key, "0");
+}
+
+int layer_refuse_unless(struct layer_parser *p, const char *key, const char *neutral)
+{
+    const char *value = cfg_word(p->section, key, NULL);
+    if (!value || (neutral && strcmp(value, neutral) == 0))
         return 0;
     return err_set(p->e, "%s:%d: %s=%s in [%s] is not supported", p->cfg->path,
                    cfg_line(p->section, key), key, value, p->section->name);

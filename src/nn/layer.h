@@ -97,6 +97,8 @@ int layer_parse_sources(struct layer_parser *p, const char *key, int **source, i
 /* A key that is refused unless it is 0, because it changes numbers in a way that is not
  * implemented. */
 int layer_refuse_key(struct layer_parser *p, const char *key);
+/* The same with another neutral value; NULL: refused whatever it is. */
+int layer_refuse_unless(struct layer_parser *p, const char *key, const char *neutral);
 
 #define MAX_LAYER_VALUES                                                                           \
     (1u << 28) /* floats a picture in one layer, and parameters of one layer                       \

@@ -36,6 +36,9 @@ static int parse(struct layer *base, struct layer_parser *p)
     int filters, pad, padding, normalize;
     if (layer_refuse_key(p, "binary") || layer_refuse_key(p, "xnor") ||
         layer_refuse_key(p, "flipped") || layer_refuse_key(p, "antialiasing") ||
+        layer_refuse_unless(p, "dilation", "1") || layer_refuse_unless(p, "stride_x", NULL) ||
+        layer_refuse_unless(p, "stride_y", NULL) || layer_refuse_unless(p, "share_index", NULL) ||
+        layer_refuse_key(p, "cbn") ||
         cfg_int(p->cfg, p->section, "filters", 1, 1, 65536, &filters, p->e) ||
         cfg_int(p->cfg, p->section, "size", 1, 1, 1024, &l->size, p->e) ||
         cfg_int(p->cfg, p->section, "stride", 1, 1, 1024, &l->stride, p->e) ||

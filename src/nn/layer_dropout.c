@@ -16,6 +16,8 @@ static int parse(struct layer *base, struct layer_parser *p)
 {
     struct dropout_layer *l = (struct dropout_layer *)base;
     base->out = base->in;
+    if (layer_refuse_key(p, "dropblock"))
+        return -1;
     return cfg_real(p->cfg, p->section, "probability", .5, 0, .999, &l->probability, p->e);
 }
 

@@ -14,6 +14,7 @@ static int maxpool_parse(struct layer *base, struct layer_parser *p)
 {
     struct maxpool *l = (struct maxpool *)base;
     if (layer_refuse_key(p, "antialiasing") || layer_refuse_key(p, "maxpool_depth") ||
+        layer_refuse_unless(p, "stride_x", NULL) || layer_refuse_unless(p, "stride_y", NULL) ||
         cfg_int(p->cfg, p->section, "stride", 1, 1, 1024, &l->stride, p->e) ||
         cfg_int(p->cfg, p->section, "size", l->stride, 1, 1024, &l->size, p->e) ||
         cfg_int(p->cfg, p->section, "padding", l->size - 1, 0, 1024, &l->padding, p->e))
@@ -26,6 +27,10 @@ static int maxpool_parse(struct layer *base, struct layer_parser *p)
                        l->padding);
     base->out =
         (struct nn_shape){base->in.channels, spare_h / l->stride + 1, spare_w / l->stride + 1};
+    /* The layouts of the two would differ, see maxpool_forward. No classifier does this. */
+    if (base->in.height * base->in.width == 1 && base->out.height * base->out.width > 1)
+        return err_set(p->e, "%s:%d: [maxpool] cannot make %dx%d out of a single pixel",
+                       p->cfg->path, base->line, base->out.width, base->out.height);
     /* Every window must touch the map: an empty one has no largest value. */
     if ((base->out.height - 1) * l->stride - l->padding / 2 >= base->in.height ||
         (base->out.width - 1) * l->stride - l->padding / 2 >= base->in.width)

@@ -76,6 +76,8 @@ static int parse_overrides(struct nn_trainer *t, const char *overrides, struct e
     if (length < 0)
         return err_memory(e);
     if (cfg_parse(&over, "overrides", text, (size_t)length, e) ||
+        (over.sections > 1 &&
+         err_set(e, "overrides:%d: a section has no place here", over.section[1].line - 1)) ||
         merge_sections(&merged, &over.section[0], net_section(t->net), e) ||
         solver_parse(&t->solver, &over, &merged, e))
         goto out;
@@ -307,5 +309,6 @@ int nn_trainer_load(struct nn_trainer *t, FILE *stream, struct err *e)
     free(all);
     t->steps = (long)h.steps;
     t->net->seen = h.seen;
+    plan_refresh(t->plan); /* frozen layers keep copies */
     return 0;
 }
