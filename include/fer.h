@@ -4,8 +4,8 @@
  * Plain structs where callers read the fields; `_init` and `_release` for the caller's memory,
  * `_new` and `_free` or `_open` and `_close` for the heap. Arguments are borrowed for the call,
  * returned pointers belong to the caller, freeing NULL and releasing a zeroed struct are legal.
- * Functions that can fail return 0/-1 (or a pointer/NULL) and fill `struct err`. Nothing here prints
- * or exits. */
+ * Functions that can fail return 0/-1 (or a pointer/NULL) and fill `struct err`. Nothing here
+ * prints or exits. */
 #ifndef FERCLI_FER_H
 #define FERCLI_FER_H
 
