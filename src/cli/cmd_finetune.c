@@ -39,7 +39,7 @@ static const struct option_spec TUNING_TABLE[] = {
     OPTION_TEXT("out", 0, struct tune_options, out, "PREFIX",
                 "beginning of the names of the three files written"),
     OPTION_INTEGER("epochs", 0, struct tune_options, epochs, 1, 100000, "N",
-                   "passes over the user's pictures (default: 40)"),
+                   "passes over the user's pictures (default: 40, more when they are few)"),
     OPTION_REAL("max-forget", 0, struct tune_options, max_forget, 0, 100, "POINTS",
                 "lose at most POINTS percentage points of general accuracy: tunes less where more "
                 "would be lost; needs --general-csv"),
@@ -129,6 +129,9 @@ static int read_data(struct job *job, struct err *e)
         return -1;
     note(job->common, "'%s': %zu pictures, %s", o->user, job->user.count,
          job->mode == FACE_WHOLE ? "taken whole" : "the largest face of each");
+    if (!o->general_csv)
+        note(job->common, "without --general-csv the model forgets more of other people's faces, "
+                          "and how much is not measured");
     if (interrupted || !o->general_csv)
         return 0;
     return dataset_read_fer_csv(&job->general, o->general_csv, SPLIT_TRAINING | SPLIT_PUBLIC_TEST,

@@ -227,8 +227,9 @@ static void note_plan(const struct tuning *t)
     if (plan->pieces)
         finetune_note(
             o,
-            "%zu groups of pictures that look alike or are numbered in a row were divided, "
-            "being larger than what is held out of their class: the estimate may be too high",
+            "%zu of the groups of pictures that look alike or are numbered in a row had to be "
+            "divided, being larger than what is held out of their class: the estimate may be "
+            "too high",
             plan->pieces);
 }
 
@@ -289,6 +290,7 @@ static enum finetune_result prepare(struct tuning *t, struct err *e)
     free(cfg);
     t->lessons = (struct head_lessons){.user = &t->user,
                                        .replay = t->replay.count ? &t->replay : NULL,
+                                       .norm = pool_norm(&t->user),
                                        .epochs = choose_epochs(t),
                                        .seed = o->seed,
                                        .report = &t->progress};

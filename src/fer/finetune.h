@@ -78,6 +78,9 @@ enum finetune_result extractor_run(struct extractor *x, const struct dataset *da
                                    struct pool *pool, struct err *e);
 void pool_release(struct pool *p);
 
+/* The mean over the pictures of the sum of a feature's absolute values. */
+double pool_norm(const struct pool *p);
+
 /* ---- which pictures are held out ---- */
 
 struct split_options {
@@ -112,6 +115,7 @@ int alike_groups(const struct dataset *data, const uint32_t *row, size_t count, 
 struct head_lessons {
     const struct pool *user;   /* POOL_BOTH */
     const struct pool *replay; /* NULL without general data */
+    double norm;               /* pool_norm of the user's */
     int epochs;
     uint64_t seed;
     struct finetune_reporter *report;

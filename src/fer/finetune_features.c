@@ -2,6 +2,7 @@
  * heads and epochs; see finetune.h. */
 #include "fer/finetune.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,15 @@ void pool_release(struct pool *p)
     free(p->prior);
     free(p->label);
     memset(p, 0, sizeof(*p));
+}
+
+double pool_norm(const struct pool *p)
+{
+    const size_t pictures = p->count * p->variants;
+    double sum = 0;
+    for (size_t i = 0; i < pictures * p->width; i++)
+        sum += fabs((double)p->feature[i]);
+    return sum / (double)pictures;
 }
 
 static int pool_init(struct pool *p, const struct extractor *x, size_t count, enum pool_form form,

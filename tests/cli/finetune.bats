@@ -83,12 +83,13 @@ json() {
 }
 
 @test "before and after are printed, and the model learns" {
-    tune t --report "$W/r.json" >"$W/printed" 2>"$W/notes"
+    tune t --epochs 500 >"$W/printed" 2>"$W/notes"
     cat "$W/printed" "$W/notes"
     grep -q 'before .* after' "$W/printed"
     grep -q '^user, held out  *4 ' "$W/printed"
     grep -q '^general, PublicTest  *not measured' "$W/printed"
     grep -q "12 pictures, taken whole" "$W/notes"
+    grep -q "without --general-csv" "$W/notes"
     run -0 "$FERCLI" classify --model "$W/t" --labelled "$DIR/person" --no-detect --min-accuracy 0.99
 }
 

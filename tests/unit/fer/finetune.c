@@ -9,6 +9,7 @@ static void test_the_users_accuracy_rises_and_the_general_one_stays(void **state
     struct dataset user = make_pictures(80, true, 21), general = make_general();
     struct dataset unseen = make_pictures(200, true, 22);
     struct run run = make_run(&user, &general);
+    run.options.epochs = 150;
     tune_well(&run, "joint");
     const struct finetune_report *r = &run.report;
     assert_int_equal(r->n_user, 80);
@@ -35,6 +36,7 @@ static void test_the_users_pictures_alone_are_learnt_too(void **state)
     struct dataset user = make_pictures(80, true, 21);
     struct run run = make_run(&user, NULL);
     run.options.folds = 4;
+    run.options.epochs = 400;
     tune_well(&run, "alone");
     assert_int_equal(run.report.user_after.n, 80);
     assert_int_equal(run.report.folds, 4);
@@ -64,6 +66,7 @@ static void test_one_picture_a_class_is_enough(void **state)
     (void)state;
     struct dataset user = make_pictures(CLASSES, true, 21);
     struct run run = make_run(&user, NULL);
+    run.options.epochs = 2000;
     tune_well(&run, "few");
     assert_int_equal(run.report.n_user, CLASSES);
     assert_int_equal(run.report.user_before.n, 0);
@@ -85,7 +88,7 @@ static void test_the_estimate_on_random_labels_is_chance(void **state)
         user.pixels[i] = (unsigned char)rng_below(&r, 256);
     struct run run = make_run(&user, NULL);
     run.options.folds = 4;
-    run.options.epochs = 400;
+    run.options.epochs = 3000;
     tune_well(&run, "random");
     assert_int_equal(run.report.user_after.n, 48);
     assert_true(run.report.user_after.accuracy < 0.5);
