@@ -1,8 +1,7 @@
-/* What the commands share: diagnostics, interruption, where the model is; see cli.h. */
+/* What the commands share: diagnostics, where the model is; see cli.h. */
 #include "cli/cli.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,25 +58,6 @@ void detail(const struct common_options *common, const char *format, ...)
     va_start(args, format);
     say(format, args);
     va_end(args);
-}
-
-/* ---- interruption ---- */
-
-volatile sig_atomic_t interrupted;
-
-static void on_signal(int number)
-{
-    interrupted = number;
-}
-
-/* SA_RESETHAND: the second signal finds the default action, the end. Without SA_RESTART a blocked
- * read ends too. */
-void interruption_catch(void)
-{
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
 }
 
 /* ---- what comes with the program ---- */

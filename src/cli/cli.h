@@ -2,7 +2,7 @@
 #ifndef FERCLI_CLI_CLI_H
 #define FERCLI_CLI_CLI_H
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -31,9 +31,9 @@ void note(const struct common_options *common, const char *format, ...)
 void detail(const struct common_options *common, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Set by SIGINT and SIGTERM once interruption_catch was called; a second signal ends the program at
- * once. */
-extern volatile sig_atomic_t interrupted;
+/* Set by SIGINT and SIGTERM once interruption_catch was called, which must be before any thread is
+ * made; a blocked read of the main thread ends too. A second signal ends the program at once. */
+extern atomic_int interrupted;
 void interruption_catch(void);
 
 /* A bar with rate and time left on standard error, only where that is a terminal and neither
