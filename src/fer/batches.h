@@ -28,8 +28,7 @@ int batches_init(struct batches *b, struct err *e);
 void batches_shuffle(struct batches *b, int epoch);
 
 /* Writes batch `step` of the epoch: `input` (size, height, width), `target` (size, classes) with
- * one-hot rows and `label` (size). Reads nothing that changes within an epoch, so it may run while
- * the engine computes. */
+ * one-hot rows and `label` (size). */
 void batches_fill(const struct batches *b, long step, float *input, float *target,
                   unsigned char *label);
 
