@@ -39,27 +39,31 @@ void nn_net_free(struct nn_net *net);
 struct nn_shape nn_net_input(const struct nn_net *net);
 int nn_net_outputs(const struct nn_net *net); /* values a picture in the last layer: the classes */
 int nn_net_layers(const struct nn_net *net);
-size_t nn_net_parameters(const struct nn_net *net); /* floats in a weights file */
-double
-nn_net_flops(const struct nn_net *net); /* of one forward pass of one picture, 2 per multiply-add */
+
+/* Floats of the network; those of layers with `dontsave` are in no weights file. */
+size_t nn_net_parameters(const struct nn_net *net);
+
+/* Floating-point operations of one picture's forward pass, two for a multiply-add. */
+double nn_net_flops(const struct nn_net *net);
 
 /* Values that layer `layer` (0 based) hands on a picture. */
 struct nn_shape nn_net_shape(const struct nn_net *net, int layer);
-const char *nn_net_layer_name(const struct nn_net *net,
-                              int layer);                   /* its section's name; owned by net */
-int nn_net_layer_line(const struct nn_net *net, int layer); /* the cfg line of its section */
+
+/* The name of layer `layer`'s section (owned by net) and the line of the cfg it stands on. */
+const char *nn_net_layer_name(const struct nn_net *net, int layer);
+int nn_net_layer_line(const struct nn_net *net, int layer);
 
 /* The layers 0..n-1 that tuning a dense head freezes: up to the last convolutional or pooling
  * layer. */
 int nn_net_frozen_layers(const struct nn_net *net);
 
-/* The first `nn_net_parameters_upto(net, n)` floats of the weights file belong to layers 0..n-1. */
+/* The first `nn_net_parameters_upto(net, n)` parameters belong to layers 0..n-1. */
 size_t nn_net_parameters_upto(const struct nn_net *net, int layers);
 
 /* The parameters, in the order of the weights file; owned by net. */
 const float *nn_net_values(const struct nn_net *net);
-void nn_net_set_values(struct nn_net *net,
-                       const float *values); /* nn_net_parameters of them, copied */
+/* Replaces all of them by copies of `values`. */
+void nn_net_set_values(struct nn_net *net, const float *values);
 
 /* The cfg as it was read, byte for byte, NUL-terminated; owned by net. */
 const char *nn_net_cfg_text(const struct nn_net *net);
@@ -113,10 +117,11 @@ void nn_predictor_run(struct nn_predictor *p, const float *input, size_t count, 
 struct nn_trainer;
 
 struct nn_trainer_options {
-    int first;     /* layers below take no part: the input is that of layer `first` */
-    int frozen;    /* layers below this one are run as in inference and never change (>= first) */
-    int batch;     /* pictures an update; 0: the cfg's */
-    uint64_t seed; /* of the dropout masks */
+    int first;  /* layers below take no part: the input is that of layer `first` */
+    int frozen; /* layers below are run as in inference and never change; what is below `first` is
+                   frozen anyway */
+    int batch;  /* pictures an update; 0: the cfg's */
+    uint64_t seed;         /* of the dropout masks */
     const char *overrides; /* lines `key=value` over the cfg's [net] keys of the update, for this
                               trainer only; NULL */
 };
@@ -129,9 +134,12 @@ struct nn_trainer *nn_trainer_new(struct nn_net *net, const struct nn_trainer_op
 void nn_trainer_free(struct nn_trainer *t);
 
 int nn_trainer_batch(const struct nn_trainer *t);
-long nn_trainer_steps(
-    const struct nn_trainer *t); /* updates made so far, those before a resume included */
-double nn_trainer_rate(const struct nn_trainer *t); /* the learning rate of the next update */
+
+/* Updates made so far, those before a resume included. */
+long nn_trainer_steps(const struct nn_trainer *t);
+
+/* The learning rate of the next update. */
+double nn_trainer_rate(const struct nn_trainer *t);
 
 /* One update from exactly nn_trainer_batch pictures: `input` (batch, values of layer first) and
  * `target` (batch, classes), each row a distribution over the classes. `output`, when not NULL,
@@ -148,7 +156,8 @@ int nn_trainer_load(struct nn_trainer *t, FILE *stream, struct err *e);
 
 /* ---- the machine ---- */
 
-/* Threads of the engine (OpenMP's one pool); 0: the cores this process may run on. */
+/* Threads of the engine (OpenMP's one pool) for calls from the calling thread; 0: the cores this
+ * process may run on. */
 void nn_set_threads(int threads);
 int nn_threads(void);
 

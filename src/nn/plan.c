@@ -89,6 +89,19 @@ static int check_sources(const struct plan *p, struct err *e)
     return 0;
 }
 
+/* Kernels count a batch's channels in an int. */
+static int check_sizes(const struct plan *p, struct err *e)
+{
+    for (int i = p->first; i < p->last; i++) {
+        const struct layer *l = p->net->layer[i];
+        int most = l->in.channels > l->out.channels ? l->in.channels : l->out.channels;
+        if (p->batch > INT_MAX / most)
+            return err_set(e, "%s:%d: a batch of %d is too large for the %d channels of [%s]",
+                           p->net->cfg.path, l->line, p->batch, most, l->kind->names[0]);
+    }
+    return 0;
+}
+
 /* A tensor's slot index is kept in place of its memory until the slots are made. */
 static int take_slot(struct slots *s, struct tensor *t, int birth, int death, struct err *e)
 {
@@ -189,7 +202,7 @@ struct plan *plan_new(const struct nn_net *net, float *params, const struct plan
     p->op = calloc((size_t)net->layers, sizeof(struct op *));
     if (!p->input.value || !p->op) {
         err_memory(e);
-    } else if (check_sources(p, e) == 0 && make_ops(p, e) == 0 &&
+    } else if (check_sources(p, e) == 0 && check_sizes(p, e) == 0 && make_ops(p, e) == 0 &&
                (p->learn >= p->last || make_gradients(p, e) == 0)) {
         plan_refresh(p);
         return p;

@@ -289,6 +289,17 @@ static void test_network_that_gives_no_loss_cannot_be_trained(void **state)
     nn_net_free(net);
 }
 
+static void test_batch_of_too_many_channels_is_refused(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct nn_net *net = net_of("[net]\nbatch=65536\nchannels=1\nheight=1\nwidth=1\n"
+                                "[convolutional]\nfilters=65536\nsize=1\n[softmax]\n");
+    assert_null(nn_trainer_new(net, &(struct nn_trainer_options){0}, &e));
+    assert_non_null(strstr(e.text, "65536"));
+    nn_net_free(net);
+}
+
 /* ---- subdivisions ---- */
 
 /* Two steps of a cfg on the same data; the parameters belong to the caller. */
@@ -401,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_loss_of_hard_labels_is_the_mean_negative_log_probability),
         cmocka_unit_test(test_probability_of_zero_gives_a_finite_loss),
         cmocka_unit_test(test_network_that_gives_no_loss_cannot_be_trained),
+        cmocka_unit_test(test_batch_of_too_many_channels_is_refused),
         cmocka_unit_test(test_subdivisions_without_norms_change_nothing),
         cmocka_unit_test(test_subdivisions_with_norms_accumulate),
     };
