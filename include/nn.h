@@ -25,6 +25,9 @@ struct nn_shape {
     int channels, height, width;
 };
 
+/* Instead of a seed: weights are left 0, for a network that gets all of them from elsewhere. */
+#define NN_UNDRAWN UINT64_MAX
+
 /* Reads a cfg file and builds the network with parameters drawn from `seed` (He initialisation).
  * NULL on a syntax error, an unknown section, a malformed number or a layer that does not fit, with
  * file and line. */

@@ -50,7 +50,7 @@ int head_init(struct head *h, const struct nn_net *net, int frozen, const char *
                        .frozen_values = nn_net_parameters_upto(net, frozen),
                        .frozen = frozen,
                        .classes = (size_t)nn_net_outputs(net)};
-    h->net = nn_net_parse(path, cfg, strlen(cfg), 0, e);
+    h->net = nn_net_parse(path, cfg, strlen(cfg), NN_UNDRAWN, e);
     if (!h->net)
         return -1;
     h->old = malloc(h->values * sizeof(float));

@@ -80,7 +80,7 @@ static int open_parts(struct model *m, const char *prefix, const struct triple *
     m->prefix = strdup(prefix);
     if (!m->prefix)
         return err_memory(e);
-    m->net = nn_net_new(t->cfg, 0, e);
+    m->net = nn_net_new(t->cfg, NN_UNDRAWN, e);
     if (!m->net || names_read(&m->names, t->names, e) || check_fit(m, t->names, e) ||
         read_options(m, e) || nn_net_load_weights(m->net, t->weights, e))
         return -1;

@@ -9,7 +9,7 @@
 int folded_init(struct folded *f, const struct layer *l, struct err *e)
 {
     size_t channels = (size_t)l->out.channels;
-    f->weights = floats_new(layer_param(l, PARAM_WEIGHT)->count);
+    f->weights = floats_raw(layer_param(l, PARAM_WEIGHT)->count);
     f->bias = floats_new(channels);
     f->scale = floats_new(channels);
     return f->weights && f->bias && f->scale ? 0 : err_memory(e);

@@ -144,13 +144,14 @@ static int make_layers(struct nn_net *net, struct err *e)
 static void init_params(struct nn_net *net, const struct layer *l, uint64_t seed)
 {
     struct rng r;
+    bool undrawn = seed == NN_UNDRAWN;
     rng_init(&r, seed, STREAM_PARAMS, (uint64_t)l->index);
     for (int i = 0; i < l->params; i++) {
         const struct param *run = &l->param[i];
         float *w = net->params + run->offset;
         size_t outputs = run->rows ? run->rows : (size_t)l->out.channels;
         float spread = sqrtf(2 / (float)(run->count / outputs));
-        for (size_t k = 0; k < run->count; k++)
+        for (size_t k = 0; k < run->count && !(run->role == PARAM_WEIGHT && undrawn); k++)
             switch (run->role) {
             case PARAM_WEIGHT:
                 w[k] = run->rows ? rng_range(&r, -spread, spread) : spread * rng_normal(&r);

@@ -69,13 +69,18 @@ void tensor_to_plain(const struct tensor *t, float *plain)
     }
 }
 
-float *floats_new(size_t count)
+float *floats_raw(size_t count)
 {
     if (count > SIZE_MAX / sizeof(float) - 64)
         return NULL;
     size_t bytes = (count * sizeof(float) + 63) / 64 * 64;
-    float *memory = aligned_alloc(64, bytes ? bytes : 64);
+    return aligned_alloc(64, bytes ? bytes : 64);
+}
+
+float *floats_new(size_t count)
+{
+    float *memory = floats_raw(count);
     if (memory)
-        memset(memory, 0, bytes);
+        memset(memory, 0, count * sizeof(float));
     return memory;
 }

@@ -33,7 +33,9 @@ size_t tensor_slice(const struct tensor *t); /* values in one */
 void tensor_from_plain(struct tensor *t, const float *plain);
 void tensor_to_plain(const struct tensor *t, float *plain);
 
-/* Memory aligned for vectors; NULL when there is none left. free() releases it. */
+/* Memory aligned for vectors; NULL when there is none left. free() releases it. floats_new's is 0,
+ * floats_raw's is not touched yet: for what is written in full before it is read. */
 float *floats_new(size_t count);
+float *floats_raw(size_t count);
 
 #endif

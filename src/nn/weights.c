@@ -66,25 +66,34 @@ static size_t count_in_file(const struct nn_net *net, bool saving)
     return count;
 }
 
-/* Fills `params` from the floats behind the header. Negative variances and values that are no
- * numbers would only surface later as a network that answers nan. */
-static int read_params(const struct nn_net *net, const char *path, const unsigned char *bytes,
-                       bool transposed, float *params, struct err *e)
+/* Negative variances and values that are no numbers would only surface later as a network that
+ * answers nan. */
+static int check_params(const struct nn_net *net, const char *path, const unsigned char *bytes,
+                        struct err *e)
+{
+    for (int i = 0; i < net->layers; i++) {
+        const struct layer *l = net->layer[i];
+        for (int r = 0; r < l->params && !l->skip_load; r++)
+            for (size_t k = 0; k < l->param[r].count; k++, bytes += 4) {
+                float value = get_float(bytes);
+                if (!isfinite(value) || (l->param[r].role == PARAM_VARIANCE && value < 0))
+                    return err_set(e, "cannot use '%s': value %zu of layer %d [%s] is %g", path, k,
+                                   i, l->kind->names[0], (double)value);
+            }
+    }
+    return 0;
+}
+
+static void take_params(struct nn_net *net, const unsigned char *bytes)
 {
     for (int i = 0; i < net->layers; i++) {
         const struct layer *l = net->layer[i];
         for (int r = 0; r < l->params && !l->skip_load; r++) {
             const struct param *run = &l->param[r];
-            for (size_t k = 0; k < run->count; k++, bytes += 4) {
-                float value = get_float(bytes);
-                if (!isfinite(value) || (run->role == PARAM_VARIANCE && value < 0))
-                    return err_set(e, "cannot use '%s': value %zu of layer %d [%s] is %g", path, k,
-                                   i, l->kind->names[0], (double)value);
-                params[run->offset + place(run, k, transposed)] = value;
-            }
+            for (size_t k = 0; k < run->count; k++, bytes += 4)
+                net->params[run->offset + place(run, k, net->transposed)] = get_float(bytes);
         }
     }
-    return 0;
 }
 
 static int parse_weights(struct nn_net *net, const char *path, const unsigned char *bytes,
@@ -100,19 +109,11 @@ static int parse_weights(struct nn_net *net, const char *path, const unsigned ch
     if (size != expected)
         return err_set(e, "cannot use '%s': it has %zu bytes, the network of '%s' needs %zu", path,
                        size, net->cfg.path, expected);
-    float *params = floats_new(net->param_count);
-    if (!params)
-        return err_memory(e);
-    memcpy(params, net->params, net->param_count * sizeof(float));
-    bool transposed = is_transposed(version);
-    if (read_params(net, path, bytes + header, transposed, params, e)) {
-        free(params);
+    if (check_params(net, path, bytes + header, e))
         return -1;
-    }
-    nn_net_set_values(net, params);
-    free(params);
     memcpy(net->version, version, sizeof(version));
-    net->transposed = transposed;
+    net->transposed = is_transposed(version);
+    take_params(net, bytes + header);
     net->seen = get32(bytes + 12) | (header == 20 ? (uint64_t)get32(bytes + 16) << 32 : 0);
     return 0;
 }

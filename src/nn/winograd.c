@@ -283,7 +283,7 @@ static int make_pass(struct winograd *w, struct pass *p, struct nn_shape in, str
     p->in = in;
     p->out = out;
     p->pad = pad;
-    p->u = floats_new((size_t)(w->tiles->n * w->tiles->n) * (size_t)in.channels *
+    p->u = floats_raw((size_t)(w->tiles->n * w->tiles->n) * (size_t)in.channels *
                       (size_t)out.channels);
     p->multiply = product(CHUNK, TILES, c, CHUNK, c, CHUNK, 0, false);
     p->rest = product(CHUNK, rest ? rest : TILES, c, CHUNK, c, CHUNK, 0, false);
@@ -320,7 +320,7 @@ static int make_training(struct winograd *w)
     size_t sum = (size_t)(w->tiles->n * w->tiles->n) * (size_t)in * (size_t)out;
     w->sum = calloc((size_t)w->threads, sizeof(*w->sum));
     for (int t = 0; w->sum && t < w->threads; t++)
-        if (!(w->sum[t] = floats_new(sum)))
+        if (!(w->sum[t] = floats_raw(sum)))
             return -1;
     w->accumulate = product(out, in, WEIGHT_TILES, out, in, out, 1, true);
     w->accumulate_rest = product(out, in, rest ? rest : WEIGHT_TILES, out, in, out, 1, true);
@@ -353,7 +353,7 @@ static void *create(const struct conv_shape *s, struct err *e)
                  (s->input_gradient && make_pass(w, &w->data, s->out, s->in, 2 - s->pad)) ||
                  (s->training && make_training(w));
     for (int t = 0; t < w->threads && !failed; t++)
-        failed = !(w->scratch[t] = floats_new(scratch_floats(w)));
+        failed = !(w->scratch[t] = floats_raw(scratch_floats(w)));
     if (!failed)
         return w;
     destroy(w);
