@@ -14,15 +14,19 @@
 int batchnorm_init(struct batchnorm *bn, const struct tensor *x, struct err *e)
 {
     size_t channels = (size_t)x->shape.channels, slices = (size_t)x->batch * channels;
-    float *block = floats_new(5 * channels + 2 * slices);
+    float *block = floats_new(9 * channels + 2 * slices);
     if (!block)
         return err_memory(e);
     *bn = (struct batchnorm){.mean = block,
                              .variance = block + channels,
                              .a = block + 2 * channels,
                              .b = block + 3 * channels,
-                             .c = block + 4 * channels,
-                             .part = {block + 5 * channels, block + 5 * channels + slices}};
+                             .gate_a = block + 4 * channels,
+                             .gate_b = block + 5 * channels,
+                             .mix_a = block + 6 * channels,
+                             .mix_b = block + 7 * channels,
+                             .mix_c = block + 8 * channels,
+                             .part = {block + 9 * channels, block + 9 * channels + slices}};
     return 0;
 }
 
@@ -84,6 +88,8 @@ void batchnorm_train(struct batchnorm *bn, const struct batchnorm_params *p, con
         p->rolling_variance[c] = .99f * p->rolling_variance[c] + .01f * bn->variance[c];
         bn->a[c] = p->scale[c] / (sqrtf(bn->variance[c]) + FORWARD_EPSILON);
         bn->b[c] = (p->bias ? p->bias[c] : 0) - bn->mean[c] * bn->a[c];
+        bn->gate_a[c] = relu ? bn->a[c] : 0;
+        bn->gate_b[c] = relu ? bn->b[c] : 1;
     }
     apply(bn, x, y, relu);
 }
@@ -130,7 +136,8 @@ void batchnorm_backward(struct batchnorm *bn, const struct batchnorm_params *p,
 #pragma omp parallel for
     for (int s = 0; s < slices; s++) {
         size_t channel = (size_t)(s % groups) * (size_t)x->block, at = (size_t)s * slice;
-        simd()->gradient_sums(dy->value + at, x->value + at, pixels_of(x), x->block,
+        struct gate gate = {bn->gate_a + channel, bn->gate_b + channel};
+        simd()->gradient_sums(dy->value + at, x->value + at, pixels_of(x), x->block, &gate,
                               bn->mean + channel, bn->part[0] + s * x->block,
                               bn->part[1] + s * x->block);
     }
@@ -141,14 +148,15 @@ void batchnorm_backward(struct batchnorm *bn, const struct batchnorm_params *p,
             g->bias[c] += (float)sum;
         g->scale[c] += (float)(product / (sqrt((double)bn->variance[c]) + (double)FORWARD_EPSILON));
         double a = (double)p->scale[c] * r, b = -a * r * r * product / count;
-        bn->a[c] = (float)a;
-        bn->b[c] = (float)b;
-        bn->c[c] = (float)(-a * sum / count - b * (double)bn->mean[c]);
+        bn->mix_a[c] = (float)a;
+        bn->mix_b[c] = (float)b;
+        bn->mix_c[c] = (float)(-a * sum / count - b * (double)bn->mean[c]);
     }
 #pragma omp parallel for
     for (int s = 0; s < slices; s++) {
         size_t channel = (size_t)(s % groups) * (size_t)x->block, at = (size_t)s * slice;
-        simd()->gradient_mix(dy->value + at, x->value + at, pixels_of(x), x->block, bn->a + channel,
-                             bn->b + channel, bn->c + channel);
+        struct gate gate = {bn->gate_a + channel, bn->gate_b + channel};
+        simd()->gradient_mix(dy->value + at, x->value + at, pixels_of(x), x->block, &gate,
+                             bn->mix_a + channel, bn->mix_b + channel, bn->mix_c + channel);
     }
 }

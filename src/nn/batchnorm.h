@@ -10,9 +10,12 @@
 
 struct batchnorm {
     float *mean,
-        *variance;    /* (channels) of the last training pass; owned with all below in one block */
-    float *a, *b, *c; /* (channels) coefficients of the pass being done */
-    float *part[2];   /* (slices * block) sums by slice, before they are reduced */
+        *variance; /* (channels) of the last training pass; owned with all below in one block */
+    float *a, *b;  /* (channels) the last forward pass: y = a x + b */
+    float *gate_a, *gate_b; /* (channels) gradients pass where gate_a x + gate_b > 0: its ReLU */
+    float *mix_a, *mix_b,
+        *mix_c;     /* (channels) the backward pass: dx = mix_a dy + mix_b x + mix_c */
+    float *part[2]; /* (slices * block) sums by slice, before they are reduced */
 };
 
 /* The parameters; NULL bias: none. */
@@ -33,7 +36,8 @@ void batchnorm_train(struct batchnorm *bn, const struct batchnorm_params *p, con
 /* Takes the rolling statistics as they are now; then y from x by them. x may be y. */
 void batchnorm_take(struct batchnorm *bn, const struct batchnorm_params *p, int channels);
 void batchnorm_infer(struct batchnorm *bn, const struct tensor *x, struct tensor *y);
-/* dy becomes dx; the parameters' gradients are added to. */
+/* dy becomes dx, through the ReLU of the training pass before it; the parameters' gradients are
+ * added to. */
 void batchnorm_backward(struct batchnorm *bn, const struct batchnorm_params *p,
                         const struct batchnorm_gradients *g, const struct tensor *x,
                         struct tensor *dy);

@@ -190,8 +190,9 @@ static void backward(struct op *op)
     const struct convolutional *l = (const struct convolutional *)op->layer;
     struct plan *p = op->plan;
     struct tensor *dy = plan_gradient(p, op->layer->index);
-    activation_backward_tensor(l->activation, &op->out, dy);
-    if (l->batch_normalize) {
+    if (!l->batch_normalize || l->activation != ACT_RELU)
+        activation_backward_tensor(l->activation, &op->out, dy);
+    if (l->batch_normalize) { /* does the ReLU on the way */
         struct batchnorm_params params = op_norm_params(op);
         struct batchnorm_gradients gradients = op_norm_gradients(op);
         batchnorm_backward(&c->norm, &params, &gradients, &c->raw, dy);

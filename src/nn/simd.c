@@ -100,34 +100,51 @@ static void scale_shift(const float *x, float *y, size_t pixels, int block, cons
     }
 }
 
+/* d where the gate is open: where it, scaled and shifted as scale_shift does, is above 0. */
+static inline vec gated(vec d, vec x, vec gate_a, vec gate_b)
+{
+    vec zero = {0};
+    return select(x * gate_a + gate_b > zero, d, zero);
+}
+
+static inline float gated_one(float d, float x, float gate_a, float gate_b)
+{
+    return x * gate_a + gate_b > 0 ? d : 0;
+}
+
 static void gradient_sums(const float *dy, const float *x, size_t pixels, int block,
-                          const float *mean, float *sum, float *product)
+                          const struct gate *gate, const float *mean, float *sum, float *product)
 {
     size_t count = pixels * (size_t)block, whole = count - count % LANES, i;
     vec centre = by_channel(mean, block), sums = {0}, products = {0};
+    vec gate_a = by_channel(gate->a, block), gate_b = by_channel(gate->b, block);
     float sum_tail = 0, product_tail = 0;
     for (i = 0; i < whole; i += LANES) {
-        vec d = load(dy + i);
+        vec value = load(x + i), d = gated(load(dy + i), value, gate_a, gate_b);
         sums += d;
-        products += d * (load(x + i) - centre);
+        products += d * (value - centre);
     }
     for (; i < count; i++) {
-        sum_tail += dy[i];
-        product_tail += dy[i] * (x[i] - mean[0]);
+        float d = gated_one(dy[i], x[i], gate->a[0], gate->b[0]);
+        sum_tail += d;
+        product_tail += d * (x[i] - mean[0]);
     }
     store_sum(sums, sum_tail, block, sum);
     store_sum(products, product_tail, block, product);
 }
 
-static void gradient_mix(float *dy, const float *x, size_t pixels, int block, const float *a,
-                         const float *b, const float *c)
+static void gradient_mix(float *dy, const float *x, size_t pixels, int block,
+                         const struct gate *gate, const float *a, const float *b, const float *c)
 {
     size_t count = pixels * (size_t)block, whole = count - count % LANES, i;
     vec scale = by_channel(a, block), slope = by_channel(b, block), shift = by_channel(c, block);
-    for (i = 0; i < whole; i += LANES)
-        store(dy + i, load(dy + i) * scale + load(x + i) * slope + shift);
+    vec gate_a = by_channel(gate->a, block), gate_b = by_channel(gate->b, block);
+    for (i = 0; i < whole; i += LANES) {
+        vec value = load(x + i), d = gated(load(dy + i), value, gate_a, gate_b);
+        store(dy + i, d * scale + value * slope + shift);
+    }
     for (; i < count; i++)
-        dy[i] = dy[i] * a[0] + x[i] * b[0] + c[0];
+        dy[i] = gated_one(dy[i], x[i], gate->a[0], gate->b[0]) * a[0] + x[i] * b[0] + c[0];
 }
 
 static void channel_sums(const float *x, size_t pixels, int block, float *sum)

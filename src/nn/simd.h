@@ -32,6 +32,11 @@ struct adam_rule {
     float beta1, beta2, epsilon, decay;
 };
 
+/* A ReLU's way back, told from what went into scale_shift: open where a x + b > 0, by channel. */
+struct gate {
+    const float *a, *b;
+};
+
 struct simd {
     const char *name; /* such as "AVX-512" */
     int width;        /* the block of blocked layouts; 1: plain only */
@@ -41,12 +46,12 @@ struct simd {
     /* y = a x + b by channel; relu: and not below 0. x may be y. */
     void (*scale_shift)(const float *x, float *y, size_t pixels, int block, const float *a,
                         const float *b, bool relu);
-    /* Sums of dy and of dy (x - mean), for each channel. */
+    /* Sums of dy and of dy (x - mean), for each channel; dy is 0 where the gate is shut. */
     void (*gradient_sums)(const float *dy, const float *x, size_t pixels, int block,
-                          const float *mean, float *sum, float *product);
-    /* dy = a dy + b x + c by channel. */
-    void (*gradient_mix)(float *dy, const float *x, size_t pixels, int block, const float *a,
-                         const float *b, const float *c);
+                          const struct gate *gate, const float *mean, float *sum, float *product);
+    /* dy = a dy + b x + c by channel; dy on the right is 0 where the gate is shut. */
+    void (*gradient_mix)(float *dy, const float *x, size_t pixels, int block,
+                         const struct gate *gate, const float *a, const float *b, const float *c);
     void (*channel_sums)(const float *x, size_t pixels, int block, float *sum);
 
     void (*leaky)(float *y, size_t count, float slope); /* y<0: y *= slope */
