@@ -294,7 +294,8 @@ static void test_batch_of_too_many_channels_is_refused(void **state)
     (void)state;
     struct err e = {0};
     struct nn_net *net = net_of("[net]\nbatch=65536\nchannels=1\nheight=1\nwidth=1\n"
-                                "[convolutional]\nfilters=65536\nsize=1\n[softmax]\n");
+                                "[convolutional]\nfilters=65536\nsize=1\n"
+                                "[convolutional]\nfilters=1\nsize=1\n[softmax]\n");
     assert_null(nn_trainer_new(net, &(struct nn_trainer_options){0}, &e));
     assert_non_null(strstr(e.text, "65536"));
     nn_net_free(net);
