@@ -46,19 +46,6 @@ const char *nn_engine_name(void)
     return name;
 }
 
-void nn_set_threads(int threads)
-{
-    /* oneDNN's barriers wait for ever if fewer threads come than were announced. */
-    int most = omp_get_thread_limit(), wanted = threads > 0 ? threads : omp_get_num_procs();
-    omp_set_dynamic(0);
-    omp_set_num_threads(wanted < most ? wanted : most);
-}
-
-int nn_threads(void)
-{
-    return omp_get_max_threads();
-}
-
 void gemm_run(const struct gemm *g)
 {
     dnnl_dim_t lda = g->transpose_a ? g->m : g->k, ldb = g->transpose_b ? g->k : g->n;
