@@ -4,7 +4,7 @@
 #   make demo       installs what is missing, builds, labels the faces of PHOTOS with the shipped model
 #   make test       installs what is missing, builds, runs every test
 #   make test-san   the suite under AddressSanitizer and UndefinedBehaviorSanitizer
-#   make bench      speed of training and inference on this machine; LAYERS=general: layer by layer
+#   make bench      speed of training and inference on this machine; LAYERS=1: layer by layer
 #   make fuzz       the fuzz targets, below build/fuzz
 #   make install    to $(DESTDIR)$(PREFIX); make uninstall takes it away
 #   make format     lets clang-format rewrite the sources
@@ -215,7 +215,7 @@ BENCH_SECONDS ?= 5
 bench:
 	scripts/setup build run
 	@$(MAKE) --no-print-directory $(BUILD)/tests/bench/bench
-	@$(BUILD)/tests/bench/bench --seconds $(BENCH_SECONDS) $(if $(LAYERS),--layers $(LAYERS))
+	@$(BUILD)/tests/bench/bench --seconds $(BENCH_SECONDS) $(if $(LAYERS),--layers) $(WORKLOADS)
 
 # ---- use ---------------------------------------------------------------------------------------------
 

@@ -1,8 +1,12 @@
 """Times PyTorch on random pictures with the network of a darknet cfg, for scripts/bench-peers.
 
 usage: bench_peers_torch.py CFG train|infer BATCH THREADS
+       bench_peers_torch.py CFG export BATCH FOLDER
 
-Prints `ready` once the network stands and is warm. Then each line on standard input is a number of seconds, answered
+The second form writes the network for inference on batches of that size as FOLDER/model.onnx, a batch of pictures
+as FOLDER/input.f32 and the probabilities that belong to it as FOLDER/output.f32, both plain floats.
+
+The first form prints `ready` once the network stands and is warm. Then each line on standard input is a number of seconds, answered
 by a line with the pictures a second of whole batches over at least that time.
 
 Both memory formats, contiguous and channels_last, are tried first; the faster one is what is timed.
@@ -13,6 +17,7 @@ of the weights, augmentation) is left out, in PyTorch's favour.
 
 import sys
 import time
+import warnings
 
 import torch
 import torch.nn as nn
@@ -175,6 +180,19 @@ class Bench:
         return pictures / spent
 
 
+def export(sections, batch, folder):
+    """The softmax is part of the network, since it is part of what PyTorch is timed with."""
+    bench = Bench(sections, "infer", batch, torch.contiguous_format)
+    model = nn.Sequential(bench.model, nn.Flatten(1), nn.Softmax(dim=1)).eval()
+    pictures = bench.pictures()
+    warnings.simplefilter("ignore", torch.jit.TracerWarning)  # that the sizes of poolings become constants is meant
+    torch.onnx.export(model, pictures, f"{folder}/model.onnx", input_names=["input"], output_names=["output"],
+                      opset_version=13)
+    with torch.inference_mode():
+        model(pictures).numpy().tofile(f"{folder}/output.f32")
+    pictures.numpy().tofile(f"{folder}/input.f32")
+
+
 def blas_in_use():
     """The library behind libblas.so.3: dense layers are several times slower with the reference BLAS."""
     with open("/proc/self/maps", encoding="utf-8") as maps:
@@ -184,11 +202,15 @@ def blas_in_use():
 
 
 def main():
-    if len(sys.argv) != 5 or sys.argv[2] not in ("train", "infer"):
-        sys.exit("usage: bench_peers_torch.py CFG train|infer BATCH THREADS")
-    path, mode, batch, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    torch.set_num_threads(threads)
-    sections = read_cfg(path)
+    if len(sys.argv) != 5 or sys.argv[2] not in ("train", "infer", "export"):
+        sys.exit("usage: bench_peers_torch.py CFG train|infer BATCH THREADS\n"
+                 "       bench_peers_torch.py CFG export BATCH FOLDER")
+    mode, batch = sys.argv[2], int(sys.argv[3])
+    sections = read_cfg(sys.argv[1])
+    if mode == "export":
+        export(sections, batch, sys.argv[4])
+        return
+    torch.set_num_threads(int(sys.argv[4]))
 
     benches = [Bench(sections, mode, batch, f) for f in (torch.contiguous_format, torch.channels_last)]
     for bench in benches:
