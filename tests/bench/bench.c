@@ -174,7 +174,7 @@ static double measure_peak(void)
     const long rounds = 1000000;
     double best = 1e9;
     float sink = 0;
-    for (int run = 0; run < 100; run++) {
+    for (int run = 0; run < 50; run++) {
         double start = now();
 #pragma omp parallel reduction(+ : sink)
         sink += (wide ? peak_512 : peak_256)(rounds);
