@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MAX_ARGS 4
+#define MAX_ARGS 5
 
 /* One CPU engine and stream for the process, made at the first use. */
 static dnnl_engine_t cpu_engine;
@@ -53,11 +53,13 @@ void gemm_run(const struct gemm *g)
                lda, g->b, ldb, g->beta, g->c, g->n);
 }
 
-/* A primitive with memory objects whose data is set at each run. */
+/* A primitive with memory objects whose data is set at each run. Its scratchpad is its own: oneDNN's
+ * belongs to the thread that makes the primitive and is not there in another. */
 struct pass {
     dnnl_primitive_t primitive;
-    dnnl_exec_arg_t arg[MAX_ARGS];
+    dnnl_exec_arg_t arg[MAX_ARGS]; /* the first is the scratchpad */
     int args;
+    float *scratchpad; /* owned */
 };
 
 static void pass_release(struct pass *p)
@@ -66,6 +68,7 @@ static void pass_release(struct pass *p)
         dnnl_primitive_destroy(p->primitive);
     for (int i = 0; i < p->args; i++)
         dnnl_memory_destroy(p->arg[i].memory);
+    free(p->scratchpad);
 }
 
 static int pass_add(struct pass *p, int role, const dnnl_memory_desc_t *md)
@@ -77,11 +80,39 @@ static int pass_add(struct pass *p, int role, const dnnl_memory_desc_t *md)
     return 0;
 }
 
+static float *memory_of(const dnnl_memory_desc_t *md)
+{
+    return floats_raw((dnnl_memory_desc_get_size(md) + sizeof(float) - 1) / sizeof(float));
+}
+
+/* From a descriptor that was made with pass_attr(). */
+static int pass_make(struct pass *p, const_dnnl_primitive_desc_t pd)
+{
+    const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    p->scratchpad = memory_of(md);
+    if (!p->scratchpad || dnnl_primitive_create(&p->primitive, pd) != dnnl_success ||
+        pass_add(p, DNNL_ARG_SCRATCHPAD, md))
+        return -1;
+    return dnnl_memory_set_data_handle(p->arg[0].memory, p->scratchpad) == dnnl_success ? 0 : -1;
+}
+
+/* NULL without memory. */
+static dnnl_primitive_attr_t pass_attr(void)
+{
+    dnnl_primitive_attr_t attr;
+    if (dnnl_primitive_attr_create(&attr) != dnnl_success)
+        return NULL;
+    if (dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user) == dnnl_success)
+        return attr;
+    dnnl_primitive_attr_destroy(attr);
+    return NULL;
+}
+
 /* The data pointers come in the order of pass_add; oneDNN's interface takes them without const. */
 static void pass_run(struct pass *p, const void *const *data)
 {
-    for (int i = 0; i < p->args; i++)
-        dnnl_memory_set_data_handle(p->arg[i].memory, (void *)(uintptr_t)data[i]);
+    for (int i = 1; i < p->args; i++)
+        dnnl_memory_set_data_handle(p->arg[i].memory, (void *)(uintptr_t)data[i - 1]);
     dnnl_primitive_execute(p->primitive, cpu_stream, p->args, p->arg);
     dnnl_stream_wait(cpu_stream);
 }
@@ -89,13 +120,18 @@ static void pass_run(struct pass *p, const void *const *data)
 static int reorder_make(struct pass *p, const dnnl_memory_desc_t *from,
                         const dnnl_memory_desc_t *to)
 {
-    dnnl_primitive_desc_t pd;
-    if (dnnl_reorder_primitive_desc_create(&pd, from, cpu_engine, to, cpu_engine, NULL) !=
-        dnnl_success)
-        return -1;
-    int failed = dnnl_primitive_create(&p->primitive, pd) != dnnl_success;
-    dnnl_primitive_desc_destroy(pd);
-    return failed || pass_add(p, DNNL_ARG_FROM, from) || pass_add(p, DNNL_ARG_TO, to) ? -1 : 0;
+    dnnl_primitive_desc_t pd = NULL;
+    dnnl_primitive_attr_t attr = pass_attr();
+    int failed = !attr ||
+                 dnnl_reorder_primitive_desc_create(&pd, from, cpu_engine, to, cpu_engine, attr) !=
+                     dnnl_success ||
+                 pass_make(p, pd) || pass_add(p, DNNL_ARG_FROM, from) ||
+                 pass_add(p, DNNL_ARG_TO, to);
+    if (pd)
+        dnnl_primitive_desc_destroy(pd);
+    if (attr)
+        dnnl_primitive_attr_destroy(attr);
+    return failed ? -1 : 0;
 }
 
 struct conv {
@@ -144,47 +180,58 @@ static int describe(struct conv_descs *d, const struct conv_shape *s)
     return 0;
 }
 
-static float *weights_memory(const dnnl_memory_desc_t *md)
+/* The primitive's descriptor, for whatever the convolution descriptor `desc` says; NULL when there
+ * is none. */
+static dnnl_primitive_desc_t pass_desc(const void *desc, dnnl_primitive_attr_t attr,
+                                       const_dnnl_primitive_desc_t hint)
 {
-    return floats_new(dnnl_memory_desc_get_size(md) / sizeof(float));
+    dnnl_primitive_desc_t pd = NULL;
+    if (!attr || dnnl_primitive_desc_create(&pd, desc, attr, cpu_engine, hint) != dnnl_success)
+        pd = NULL;
+    if (attr)
+        dnnl_primitive_attr_destroy(attr);
+    return pd;
 }
 
+/* Attributes with what is done to every value of the result. NULL without memory. */
+static dnnl_primitive_attr_t forward_attr(const struct conv_shape *s)
+{
+    dnnl_primitive_attr_t attr = pass_attr();
+    dnnl_post_ops_t post = NULL;
+    if (!attr || !s->clip)
+        return attr;
+    int failed =
+        dnnl_post_ops_create(&post) != dnnl_success ||
+        dnnl_post_ops_append_eltwise(post, 1, dnnl_eltwise_relu, s->slope, 0) != dnnl_success ||
+        dnnl_primitive_attr_set_post_ops(attr, post) != dnnl_success;
+    if (post)
+        dnnl_post_ops_destroy(post);
+    if (!failed)
+        return attr;
+    dnnl_primitive_attr_destroy(attr);
+    return NULL;
+}
+
+/* `*pd` is the caller's to destroy, on failure too. */
 static int make_forward(struct conv *c, const struct conv_descs *d, dnnl_primitive_desc_t *pd)
 {
     const struct conv_shape *s = &c->shape;
     dnnl_convolution_desc_t desc;
     dnnl_prop_kind_t kind = s->training ? dnnl_forward_training : dnnl_forward_inference;
-    dnnl_primitive_attr_t attr = NULL;
-    dnnl_post_ops_t post = NULL;
-    int result = -1;
     if (dnnl_convolution_forward_desc_init(&desc, kind, dnnl_convolution_direct, &d->x,
                                            &d->any_weights, s->bias ? &d->bias : NULL, &d->y,
                                            d->strides, d->before, d->after) != dnnl_success ||
-        dnnl_primitive_attr_create(&attr) != dnnl_success ||
-        dnnl_post_ops_create(&post) != dnnl_success)
-        goto out;
-    if (s->clip &&
-        (dnnl_post_ops_append_eltwise(post, 1, dnnl_eltwise_relu, s->slope, 0) != dnnl_success ||
-         dnnl_primitive_attr_set_post_ops(attr, post) != dnnl_success))
-        goto out;
-    if (dnnl_primitive_desc_create(pd, &desc, attr, cpu_engine, NULL) != dnnl_success)
-        goto out;
+        !(*pd = pass_desc(&desc, forward_attr(s), NULL)))
+        return -1;
     const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(*pd, dnnl_query_weights_md, 0);
-    c->forward_weights = weights_memory(weights);
-    if (!c->forward_weights || dnnl_primitive_create(&c->forward.primitive, *pd) != dnnl_success ||
+    c->forward_weights = memory_of(weights);
+    if (!c->forward_weights || pass_make(&c->forward, *pd) ||
         pass_add(&c->forward, DNNL_ARG_SRC, &d->x) ||
         pass_add(&c->forward, DNNL_ARG_WEIGHTS, weights) ||
         pass_add(&c->forward, DNNL_ARG_DST, &d->y) ||
-        (s->bias && pass_add(&c->forward, DNNL_ARG_BIAS, &d->bias)) ||
-        reorder_make(&c->to_forward, &d->plain_weights, weights))
-        goto out;
-    result = 0;
-out:
-    if (attr)
-        dnnl_primitive_attr_destroy(attr);
-    if (post)
-        dnnl_post_ops_destroy(post);
-    return result;
+        (s->bias && pass_add(&c->forward, DNNL_ARG_BIAS, &d->bias)))
+        return -1;
+    return reorder_make(&c->to_forward, &d->plain_weights, weights);
 }
 
 static int make_backward_data(struct conv *c, const struct conv_descs *d,
@@ -195,12 +242,11 @@ static int make_backward_data(struct conv *c, const struct conv_descs *d,
     if (dnnl_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct, &d->x,
                                                  &d->any_weights, &d->y, d->strides, d->before,
                                                  d->after) != dnnl_success ||
-        dnnl_primitive_desc_create(&pd, &desc, NULL, cpu_engine, hint) != dnnl_success)
+        !(pd = pass_desc(&desc, pass_attr(), hint)))
         return -1;
     const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
-    c->data_weights = weights_memory(weights);
-    int failed = !c->data_weights ||
-                 dnnl_primitive_create(&c->data.primitive, pd) != dnnl_success ||
+    c->data_weights = memory_of(weights);
+    int failed = !c->data_weights || pass_make(&c->data, pd) ||
                  pass_add(&c->data, DNNL_ARG_DIFF_DST, &d->y) ||
                  pass_add(&c->data, DNNL_ARG_WEIGHTS, weights) ||
                  pass_add(&c->data, DNNL_ARG_DIFF_SRC, &d->x) ||
@@ -217,13 +263,12 @@ static int make_backward_weights(struct conv *c, const struct conv_descs *d,
     if (dnnl_convolution_backward_weights_desc_init(&desc, dnnl_convolution_direct, &d->x,
                                                     &d->any_weights, NULL, &d->y, d->strides,
                                                     d->before, d->after) != dnnl_success ||
-        dnnl_primitive_desc_create(&pd, &desc, NULL, cpu_engine, hint) != dnnl_success)
+        !(pd = pass_desc(&desc, pass_attr(), hint)))
         return -1;
     const dnnl_memory_desc_t *weights =
         dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
-    c->weights_gradient = weights_memory(weights);
-    int failed = !c->weights_gradient ||
-                 dnnl_primitive_create(&c->weights.primitive, pd) != dnnl_success ||
+    c->weights_gradient = memory_of(weights);
+    int failed = !c->weights_gradient || pass_make(&c->weights, pd) ||
                  pass_add(&c->weights, DNNL_ARG_SRC, &d->x) ||
                  pass_add(&c->weights, DNNL_ARG_DIFF_DST, &d->y) ||
                  pass_add(&c->weights, DNNL_ARG_DIFF_WEIGHTS, weights) ||
