@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_ARGS 5
 
@@ -53,8 +54,8 @@ void gemm_run(const struct gemm *g)
                lda, g->b, ldb, g->beta, g->c, g->n);
 }
 
-/* A primitive with memory objects whose data is set at each run. Its scratchpad is its own: oneDNN's
- * belongs to the thread that makes the primitive and is not there in another. */
+/* A primitive with memory objects whose data is set at each run. Its scratchpad is its own:
+ * oneDNN's belongs to the thread that makes the primitive and is not there in another. */
 struct pass {
     dnnl_primitive_t primitive;
     dnnl_exec_arg_t arg[MAX_ARGS]; /* the first is the scratchpad */
@@ -134,9 +135,19 @@ static int reorder_make(struct pass *p, const dnnl_memory_desc_t *from,
     return failed ? -1 : 0;
 }
 
+/* One side of a convolution: what the passes see, and the layout that they want it in. */
+struct side {
+    struct tensor tensor; /* its value is set at each use */
+    float *plain; /* a copy in the plain layout, NULL where the passes take the tensor; owned */
+};
+
 struct conv {
     struct conv_shape shape;
-    struct pass forward, data, weights; /* the three passes; unused ones are empty */
+    struct side x, y;
+    bool alone;                /* the forward pass takes one picture at a time */
+    struct pass *forward;      /* (forwards); owned */
+    int forwards;              /* 1; alone: one a thread */
+    struct pass data, weights; /* the backward passes; unused ones are empty */
     struct pass to_forward, to_data,
         from_weights; /* between the file's layout of weights and the passes' */
     float *forward_weights, *data_weights, *weights_gradient; /* in the passes' layouts; owned */
@@ -144,6 +155,7 @@ struct conv {
 
 /* What all three passes share. */
 struct conv_descs {
+    bool last_resort; /* whatever oneDNN has will do */
     dnnl_memory_desc_t x, y, plain_weights, any_weights, bias, none;
     dnnl_dims_t strides, before, after;
 };
@@ -180,17 +192,32 @@ static int describe(struct conv_descs *d, const struct conv_shape *s)
     return 0;
 }
 
-/* The primitive's descriptor, for whatever the convolution descriptor `desc` says; NULL when there
- * is none. */
-static dnnl_primitive_desc_t pass_desc(const void *desc, dnnl_primitive_attr_t attr,
+/* oneDNN's kernels for blocks want them on both sides and whole in every group; for the rest it has
+ * a reference implementation, hundreds of times slower than its matrix products on plain layouts.
+ * Those, in turn, divide a batch's pixels among the threads, and at the ends of a part they round
+ * differently: not for inference, where a picture's result must not depend on that. */
+static bool suits(const_dnnl_primitive_desc_t pd, bool training)
+{
+    const char *name = "";
+    dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name);
+    return strncmp(name, "ref", 3) != 0 && (training || !strstr(name, "gemm"));
+}
+
+/* Takes attr over. NULL when there is no primitive, or none that suits. */
+static dnnl_primitive_desc_t pass_desc(const struct conv *c, const struct conv_descs *d,
+                                       const void *desc, dnnl_primitive_attr_t attr,
                                        const_dnnl_primitive_desc_t hint)
 {
     dnnl_primitive_desc_t pd = NULL;
-    if (!attr || dnnl_primitive_desc_create(&pd, desc, attr, cpu_engine, hint) != dnnl_success)
+    if (!attr)
+        return NULL;
+    if (dnnl_primitive_desc_create(&pd, desc, attr, cpu_engine, hint) != dnnl_success)
         pd = NULL;
-    if (attr)
-        dnnl_primitive_attr_destroy(attr);
-    return pd;
+    dnnl_primitive_attr_destroy(attr);
+    if (!pd || d->last_resort || suits(pd, c->shape.training))
+        return pd;
+    dnnl_primitive_desc_destroy(pd);
+    return NULL;
 }
 
 /* Attributes with what is done to every value of the result. NULL without memory. */
@@ -221,16 +248,18 @@ static int make_forward(struct conv *c, const struct conv_descs *d, dnnl_primiti
     if (dnnl_convolution_forward_desc_init(&desc, kind, dnnl_convolution_direct, &d->x,
                                            &d->any_weights, s->bias ? &d->bias : NULL, &d->y,
                                            d->strides, d->before, d->after) != dnnl_success ||
-        !(*pd = pass_desc(&desc, forward_attr(s), NULL)))
+        !(*pd = pass_desc(c, d, &desc, forward_attr(s), NULL)))
         return -1;
     const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(*pd, dnnl_query_weights_md, 0);
     c->forward_weights = memory_of(weights);
-    if (!c->forward_weights || pass_make(&c->forward, *pd) ||
-        pass_add(&c->forward, DNNL_ARG_SRC, &d->x) ||
-        pass_add(&c->forward, DNNL_ARG_WEIGHTS, weights) ||
-        pass_add(&c->forward, DNNL_ARG_DST, &d->y) ||
-        (s->bias && pass_add(&c->forward, DNNL_ARG_BIAS, &d->bias)))
+    c->forward = calloc((size_t)c->forwards, sizeof(*c->forward));
+    if (!c->forward_weights || !c->forward)
         return -1;
+    for (struct pass *p = c->forward; p < c->forward + c->forwards; p++)
+        if (pass_make(p, *pd) || pass_add(p, DNNL_ARG_SRC, &d->x) ||
+            pass_add(p, DNNL_ARG_WEIGHTS, weights) || pass_add(p, DNNL_ARG_DST, &d->y) ||
+            (s->bias && pass_add(p, DNNL_ARG_BIAS, &d->bias)))
+            return -1;
     return reorder_make(&c->to_forward, &d->plain_weights, weights);
 }
 
@@ -242,7 +271,7 @@ static int make_backward_data(struct conv *c, const struct conv_descs *d,
     if (dnnl_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct, &d->x,
                                                  &d->any_weights, &d->y, d->strides, d->before,
                                                  d->after) != dnnl_success ||
-        !(pd = pass_desc(&desc, pass_attr(), hint)))
+        !(pd = pass_desc(c, d, &desc, pass_attr(), hint)))
         return -1;
     const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
     c->data_weights = memory_of(weights);
@@ -263,7 +292,7 @@ static int make_backward_weights(struct conv *c, const struct conv_descs *d,
     if (dnnl_convolution_backward_weights_desc_init(&desc, dnnl_convolution_direct, &d->x,
                                                     &d->any_weights, NULL, &d->y, d->strides,
                                                     d->before, d->after) != dnnl_success ||
-        !(pd = pass_desc(&desc, pass_attr(), hint)))
+        !(pd = pass_desc(c, d, &desc, pass_attr(), hint)))
         return -1;
     const dnnl_memory_desc_t *weights =
         dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
@@ -280,35 +309,79 @@ static int make_backward_weights(struct conv *c, const struct conv_descs *d,
 static void destroy(void *kernel)
 {
     struct conv *c = kernel;
-    struct pass *all[] = {&c->forward,    &c->data,    &c->weights,
-                          &c->to_forward, &c->to_data, &c->from_weights};
+    struct pass *all[] = {&c->data, &c->weights, &c->to_forward, &c->to_data, &c->from_weights};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         pass_release(all[i]);
+    for (int i = 0; c->forward && i < c->forwards; i++)
+        pass_release(&c->forward[i]);
+    free(c->forward);
     free(c->forward_weights);
     free(c->data_weights);
     free(c->weights_gradient);
+    free(c->x.plain);
+    free(c->y.plain);
     free(c);
 }
 
-static void *create(const struct conv_shape *s, struct err *e)
+static int make_side(struct side *side, int batch, struct nn_shape shape, int block, bool plain)
 {
-    pthread_once(&cpu_once, make_cpu);
-    struct conv *c = calloc(1, sizeof(*c));
-    if (!c || !cpu_stream) {
-        free(c);
-        return c ? err_null(e, "oneDNN cannot use this CPU") : err_memory_null(e);
-    }
-    c->shape = *s;
-    struct conv_descs d = {0};
+    side->tensor = (struct tensor){.batch = batch, .shape = shape, .block = block, .slot = -1};
+    if (!plain || block == 1)
+        return 0;
+    side->plain = floats_new(tensor_values(&side->tensor));
+    return side->plain ? 0 : -1;
+}
+
+static int make_passes(struct conv *c, const struct conv_shape *s, bool last_resort)
+{
+    struct conv_descs d = {.last_resort = last_resort};
     dnnl_primitive_desc_t hint = NULL;
     int failed = describe(&d, s) || make_forward(c, &d, &hint) ||
                  (s->input_gradient && make_backward_data(c, &d, hint)) ||
                  (s->training && make_backward_weights(c, &d, hint));
     if (hint)
         dnnl_primitive_desc_destroy(hint);
+    return failed ? -1 : 0;
+}
+
+/* In the layouts of the tensors; as a last resort in plain ones, and then inference takes picture
+ * by picture, each in one thread. */
+static struct conv *make(const struct conv_shape *s, bool last_resort)
+{
+    struct conv *c = calloc(1, sizeof(*c));
+    if (!c)
+        return NULL;
+    struct conv_shape inner = *s;
+    int threads = omp_get_max_threads();
+    c->shape = *s;
+    c->alone = last_resort && !s->training;
+    c->forwards = c->alone ? threads : 1;
+    if (last_resort)
+        inner.in_block = inner.out_block = 1;
+    if (c->alone) {
+        inner.batch = 1;
+        omp_set_num_threads(1); /* a primitive is made for so many */
+    }
+    int failed = make_side(&c->x, s->batch, s->in, s->in_block, last_resort) ||
+                 make_side(&c->y, s->batch, s->out, s->out_block, last_resort) ||
+                 make_passes(c, &inner, last_resort);
+    omp_set_num_threads(threads);
     if (!failed)
         return c;
     destroy(c);
+    return NULL;
+}
+
+static void *create(const struct conv_shape *s, struct err *e)
+{
+    pthread_once(&cpu_once, make_cpu);
+    if (!cpu_stream)
+        return err_null(e, "oneDNN cannot use this CPU");
+    struct conv *c = make(s, false);
+    if (!c)
+        c = make(s, true);
+    if (c)
+        return c;
     return err_null(
         e, "oneDNN has no convolution of %dx%d, stride %d, %d to %d channels in %d groups on %dx%d",
         s->size, s->size, s->stride, s->in.channels, s->out.channels, s->groups, s->in.width,
@@ -323,22 +396,64 @@ static void set_weights(void *kernel, const float *weights)
         pass_run(&c->to_data, (const void *[]){weights, c->data_weights});
 }
 
+/* What a pass reads for the tensor at `value`. */
+static const float *side_read(struct side *s, const float *value)
+{
+    if (!s->plain)
+        return value;
+    s->tensor.value = (float *)(uintptr_t)value; /* is only read */
+    tensor_to_plain(&s->tensor, s->plain);
+    return s->plain;
+}
+
+/* Where a pass writes it, and what is done behind the pass. */
+static float *side_written(struct side *s, float *value)
+{
+    return s->plain ? s->plain : value;
+}
+
+static void side_finish(struct side *s, float *value)
+{
+    s->tensor.value = value;
+    if (s->plain)
+        tensor_from_plain(&s->tensor, s->plain);
+}
+
+static void forward_alone(struct conv *c, const float *x, const float *bias, float *y)
+{
+    const size_t in = shape_values(c->shape.in), out = shape_values(c->shape.out);
+#pragma omp parallel for num_threads(c->forwards)
+    for (int n = 0; n < c->shape.batch; n++)
+        pass_run(
+            &c->forward[omp_get_thread_num()],
+            (const void *[]){x + (size_t)n * in, c->forward_weights, y + (size_t)n * out, bias});
+}
+
 static void forward(void *kernel, const float *x, const float *bias, float *y)
 {
     struct conv *c = kernel;
-    pass_run(&c->forward, (const void *[]){x, c->forward_weights, y, bias});
+    const float *in = side_read(&c->x, x);
+    float *out = side_written(&c->y, y);
+    if (c->alone)
+        forward_alone(c, in, bias, out);
+    else
+        pass_run(c->forward, (const void *[]){in, c->forward_weights, out, bias});
+    side_finish(&c->y, y);
 }
 
 static void backward_data(void *kernel, const float *dy, float *dx)
 {
     struct conv *c = kernel;
-    pass_run(&c->data, (const void *[]){dy, c->data_weights, dx});
+    const float *out = side_read(&c->y, dy);
+    pass_run(&c->data, (const void *[]){out, c->data_weights, side_written(&c->x, dx)});
+    side_finish(&c->x, dx);
 }
 
 static void backward_weights(void *kernel, const float *x, const float *dy, float *dw)
 {
     struct conv *c = kernel;
-    pass_run(&c->weights, (const void *[]){x, dy, c->weights_gradient});
+    const float *in = side_read(&c->x, x), *out = side_read(&c->y, dy);
+    pass_run(&c->weights, (const void *[]){in, out, c->weights_gradient});
     pass_run(&c->from_weights, (const void *[]){c->weights_gradient, dw});
 }
 

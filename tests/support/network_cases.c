@@ -87,6 +87,19 @@ const struct network_case NETWORK_CASES[] = {
      CONV_OF(3, 7, 9, "filters=6\ngroups=3\nsize=3\npad=1\nactivation=elu\n"), DARKNET_AGREES},
     {"conv_groups_1x1", CONV_OF(8, 5, 5, "filters=12\ngroups=4\nsize=1\nactivation=relu\n"),
      DARKNET_AGREES},
+    {"conv_groups_of_twelve",
+     CONV_OF(48, 5, 6, "filters=48\ngroups=4\nsize=3\npad=1\nactivation=relu\n"), DARKNET_AGREES},
+    {"conv_of_blocks_to_odd",
+     CONV_OF(3, 5, 7,
+             "filters=16\nsize=3\npad=1\nactivation=tanh\n"
+             "[convolutional]\nfilters=21\nsize=3\npad=1\n"
+             "batch_normalize=1\nactivation=leaky\n"),
+     DARKNET_AGREES},
+    {"conv_of_odd_to_blocks",
+     CONV_OF(3, 5, 7,
+             "filters=21\nsize=3\npad=1\nactivation=tanh\n"
+             "[convolutional]\nfilters=16\nsize=3\npad=1\nactivation=leaky\n"),
+     DARKNET_AGREES},
     {"conv_stack",
      NET(4, 1, 12, 12) CONV(16, NORM ACT(relu))
          CONV(16, NORM ACT(relu)) "[maxpool]\nsize=2\nstride=2\n" CONV(32, NORM ACT(relu))

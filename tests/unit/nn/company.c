@@ -35,8 +35,15 @@ static const struct subject subjects[] = {
      false},
     {"planes_64_to_24",
      "[net]\nchannels=64\nheight=9\nwidth=11\n" CONV "filters=24\n" CONV "filters=64\n" END, false},
-    {"odd_planes", "[net]\nchannels=5\nheight=10\nwidth=7\n" CONV "filters=7\n" CONV
-                   "filters=9\nstride=2\n" END,
+    /* So few pixels that threads share them unevenly. */
+    {"planes_24_to_40_of_few_pixels",
+     "[net]\nchannels=24\nheight=3\nwidth=3\n" CONV "filters=40\n" END, false},
+    {"points_of_few_pixels",
+     "[net]\nchannels=200\nheight=3\nwidth=3\n[convolutional]\nfilters=40\nsize=1\n"
+     "activation=relu\n" END,
+     false},
+    {"odd_planes",
+     "[net]\nchannels=5\nheight=10\nwidth=7\n" CONV "filters=7\n" CONV "filters=9\nstride=2\n" END,
      false},
     {"odd_groups", "[net]\nchannels=9\nheight=12\nwidth=7\n" CONV "filters=15\ngroups=3\n" END,
      false},
@@ -51,6 +58,10 @@ static const struct subject subjects[] = {
     {"points",
      "[net]\nchannels=24\nheight=12\nwidth=7\n[convolutional]\nfilters=40\nsize=1\nactivation="
      "leaky\n[convolutional]\nfilters=9\nsize=1\nactivation=leaky\n[avgpool]\n[softmax]\n",
+     false},
+    {"points_of_blocks",
+     "[net]\nchannels=32\nheight=12\nwidth=7\n[convolutional]\nfilters=64\nsize=1\nactivation="
+     "leaky\n[avgpool]\n[softmax]\n",
      false},
     {"wide_dense",
      "[net]\nchannels=3\nheight=12\nwidth=7\n[connected]\noutput=301\nactivation=relu\n" END,
@@ -74,8 +85,8 @@ static void fixture_init(struct fixture *f, const struct subject *s)
 {
     struct err e = {0};
     struct rng r;
-    f->net = s->file ? nn_net_new(s->name, 3, &e)
-                     : nn_net_parse(s->name, s->cfg, strlen(s->cfg), 3, &e);
+    f->net =
+        s->file ? nn_net_new(s->name, 3, &e) : nn_net_parse(s->name, s->cfg, strlen(s->cfg), 3, &e);
     if (!f->net)
         fail_msg("%s", e.text);
     const struct nn_shape in = nn_net_input(f->net);
@@ -112,7 +123,7 @@ static void test_a_prediction_does_not_depend_on_threads_or_company(void **state
     char when[64];
     fixture_init(&f, *state);
     float *got = ref_alloc(BATCH * f.out, sizeof(float));
-    for (int threads = 1; threads <= 3; threads++) {
+    for (int threads = 1; threads <= 5; threads++) {
         nn_set_threads(threads);
         struct nn_predictor *p = predictor(&f);
         nn_predictor_run(p, f.input, BATCH, got);
