@@ -298,7 +298,9 @@ int training_check_outputs(const char *prefix, struct err *e);
 
 /* Trains `net` on `train`, measures on `valid` after every epoch, and writes PREFIX.cfg, .names,
  * .weights (of the epoch with the best accuracy on `valid`, the first of equals), .history.csv,
- * .history.png and, after those, .state; a first .state is written before the first update. The
+ * .history.png and, after those, .state. PREFIX.cfg has the temperature of the softmax that makes
+ * the outputs fitted to those weights on `valid`; training runs at temperature 1, at which `net` is
+ * left, whatever its cfg has. A first .state is written before the first update. The
  * same options, data and number of threads give the same bytes, interrupted and resumed or not. An
  * epoch is as many full batches as the pictures make (at least one) in an order shuffled anew. Sets
  * the net's max_batches to the length of the run. A state of another cfg, data, seed, batch or

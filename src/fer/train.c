@@ -2,6 +2,9 @@
  *
  *     shuffled batch -> augment -> forward -> loss -> backward -> update -> validate -> checkpoint
  *
+ * The softmax runs at temperature 1 throughout, whatever the cfg has; the temperature fitted to the
+ * best weights is in the cfg that is written beside them, and nowhere else.
+ *
  * Files are written in an order that leaves something usable whenever the program is killed: the
  * model (its weights last), the history, and then the state, from which the same files are made
  * again. */
@@ -18,6 +21,7 @@
 #include "fer/checkpoint.h"
 #include "fer/history.h"
 #include "fer/train_files.h"
+#include "fer/trained_model.h"
 #include "fer/validation.h"
 
 /* A run. The first five are borrowed. */
@@ -33,6 +37,7 @@ struct training {
     struct batches batches;         /* owned */
     struct nn_trainer *trainer;     /* owned */
     struct validation validation;   /* owned */
+    struct trained_model model;     /* what is kept */
     float *input, *target, *output; /* a batch's; owned */
     unsigned char *label;           /* a batch's; owned */
     struct checkpoint at;           /* where the run stands; owned */
@@ -106,13 +111,11 @@ static uint64_t data_checksum(const struct dataset *d)
     return crc32_z(crc32_z(0, d->pixels, d->count * values), d->label, d->count);
 }
 
-static void make_key(struct training *t)
+static int make_key(struct training *t, struct err *e)
 {
-    const char *cfg = nn_net_cfg_text(t->net);
     uLong names = 0;
     for (int i = 0; i < t->names->count; i++)
         names = crc32_z(names, (const Bytef *)t->names->name[i], strlen(t->names->name[i]) + 1);
-    t->key[KEY_CFG] = crc32_z(0, (const Bytef *)cfg, strlen(cfg));
     t->key[KEY_NAMES] = names;
     t->key[KEY_EPOCHS] = (uint64_t)t->epochs;
     t->key[KEY_BATCH] = (uint64_t)t->batches.size;
@@ -121,6 +124,7 @@ static void make_key(struct training *t)
     t->key[KEY_TRAIN_DATA] = data_checksum(t->train);
     t->key[KEY_VALID_COUNT] = t->valid->count;
     t->key[KEY_VALID_DATA] = data_checksum(t->valid);
+    return trained_cfg_checksum(t->net, &t->key[KEY_CFG], e);
 }
 
 static int make_engine(struct training *t, struct err *e)
@@ -309,7 +313,7 @@ static enum training_result finish_epoch(struct training *t, struct err *e)
     if (close_epoch(t, &m, e))
         goto out;
     result = TRAINING_NOT_WRITTEN;
-    if ((best && training_files_save_model(&t->files, t->net, t->names, e)) ||
+    if ((best && trained_model_write(&t->model, e)) ||
         training_files_save_history(&t->files, t->at.history, (size_t)t->at.epoch - 1, e) ||
         save_state(t, e))
         goto out;
@@ -325,6 +329,8 @@ out:
 
 static enum training_result run(struct training *t, struct err *e)
 {
+    if (t->at.epoch > t->epochs)
+        return trained_model_calibrate(&t->model, e);
     while (t->at.epoch <= t->epochs) {
         enum training_result result = train_epoch(t, e);
         if (result == TRAINING_DONE)
@@ -337,9 +343,9 @@ static enum training_result run(struct training *t, struct err *e)
 
 static int prepare(struct training *t, struct err *e)
 {
-    if (augmentation_init(&t->augmentation, t->net, e) || plan_length(t, e))
+    nn_net_set_temperature(t->net, 1);
+    if (augmentation_init(&t->augmentation, t->net, e) || plan_length(t, e) || make_key(t, e))
         return -1;
-    make_key(t);
     if (t->options->resume)
         return read_state(t, e) || make_engine(t, e) || resume(t, e) ? -1 : 0;
     t->at = (struct checkpoint){.threads = nn_threads(), .epoch = 1};
@@ -366,6 +372,8 @@ enum training_result train_general(struct nn_net *net, const struct names *names
 {
     struct training t = {
         .net = net, .names = names, .train = train, .valid = valid, .options = options};
+    t.model = (struct trained_model){
+        .files = &t.files, .net = net, .names = names, .validation = &t.validation};
     enum training_result result = TRAINING_FAILED;
     if (training_files_init(&t.files, options->prefix, e) || check_inputs(&t, e))
         goto out;
@@ -380,6 +388,8 @@ enum training_result train_general(struct nn_net *net, const struct names *names
     if (!options->resume && save_state(&t, e))
         goto out;
     result = run(&t, e);
+    if (result == TRAINING_DONE)
+        trained_model_note(&t.model, options);
 out:
     training_release(&t);
     return result;

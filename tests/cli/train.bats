@@ -111,7 +111,9 @@ refuses() {
         [ -s "$W/m.$suffix" ]
     done
     [ "$(ls "$W" | wc -l)" -eq 8 ]
-    cmp tiny.cfg "$W/m.cfg"
+    grep -v ^temperature= "$W/m.cfg" | cmp - tiny.cfg
+    [ "$(grep -c '^temperature=[0-9.]*$' "$W/m.cfg")" -eq 1 ]
+    grep -q 'temperature .*: the log loss on the validation pictures' "$W/notes"
     [ "$(head -1 "$W/m.history.csv")" = epoch,rate,train_loss,train_accuracy,valid_loss,valid_accuracy ]
     [ "$(wc -l <"$W/m.history.csv")" -eq 13 ]
     [ "$(head -c 4 "$W/m.history.png" | tail -c 3)" = PNG ]
