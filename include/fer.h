@@ -178,6 +178,60 @@ int path_list_walk(struct path_list *list, const char *path, struct path_list *p
                    struct err *e);
 void path_list_release(struct path_list *list);
 
+/* ---- what is in FER-2013 ---- */
+
+#define AUDIT_SPLITS 3 /* Training, PublicTest, PrivateTest: in this order */
+
+/* Pictures are identical when all of their pixels are. */
+struct audit_split {
+    size_t n, of_class[FER_CLASSES];
+    size_t distinct;               /* different pictures */
+    size_t groups;                 /* of identical pictures */
+    size_t members;                /* pictures in these groups */
+    size_t surplus;                /* of them, those behind the first of each group */
+    size_t conflicts, conflicting; /* groups with more than one label, and their pictures */
+    size_t blank;                  /* pictures of one value only */
+};
+
+/* Pictures of one split that occur in another too. */
+struct audit_copies {
+    size_t n, of_class[FER_CLASSES];
+    size_t relabelled; /* at least one copy there has another label */
+};
+
+struct audit {
+    struct audit_split split[AUDIT_SPLITS], all;
+    struct audit_copies copies[AUDIT_SPLITS][AUDIT_SPLITS]; /* [of][in], in < of */
+    size_t *blank_row; /* (all.blank) indices in the data set; owned */
+};
+
+/* Counts what is in a data set with the labels of FER_NAMES. Returns 0 or -1 (nothing to release
+ * then). */
+int audit_init(struct audit *a, const struct dataset *d, struct err *e);
+void audit_release(struct audit *a);
+
+/* Why a Training row is left out, in the order in which they are asked. */
+enum leave_out {
+    LEAVE_OUT_BLANK,       /* one value only */
+    LEAVE_OUT_TEST_COPIES, /* identical to a picture of PublicTest or PrivateTest */
+    LEAVE_OUT_CONFLICTS,   /* identical to Training pictures of another label, and these */
+    LEAVE_OUT_SURPLUS,     /* identical to a Training picture before it */
+    LEAVE_OUT_REASONS
+};
+
+/* "blank,surplus" ... to bits 1 << enum leave_out; 0 and a message for anything else. */
+unsigned leave_out_parse(const char *text, struct err *e);
+
+/* Keeps the Training rows that there is no reason to leave out, and no row of another split (for
+ * LEAVE_OUT_TEST_COPIES these must be there). `left_out` gets the rows by reason. Returns 0 or -1
+ * with the data as they were. */
+int dataset_leave_out(struct dataset *d, unsigned reasons, size_t left_out[LEAVE_OUT_REASONS],
+                      struct err *e);
+
+/* Takes away Training's rows, and those of the other splits whose picture is one of Training's:
+ * `*dropped` of them. Returns 0 or -1 with the data as they were. */
+int dataset_drop_seen(struct dataset *d, size_t *dropped, struct err *e);
+
 /* ---- augmentation ---- */
 
 /* Random changes of a training picture, from the cfg's [net] keys. The neutral value leaves the
