@@ -286,6 +286,12 @@ void classifier_run(struct classifier *c, const unsigned char *pixels, size_t co
 
 #define METRICS_BINS 15
 
+/* The pictures whose top probability is in ((i)/METRICS_BINS, (i+1)/METRICS_BINS], for bin i. */
+struct metrics_bin {
+    size_t n, hits;
+    double confidence; /* sum of the top probabilities */
+};
+
 struct metrics {
     size_t n;
     int classes;
@@ -297,6 +303,7 @@ struct metrics {
     double log_loss;          /* mean negative log-probability of the truth, nats */
     double ece; /* expected calibration error, METRICS_BINS equal bins of the top probability
                    (Guo et al. 2017) */
+    struct metrics_bin bin[METRICS_BINS];
     double *precision, *recall, *f1; /* (classes), 0 where undefined; owned */
 };
 
@@ -304,6 +311,15 @@ struct metrics {
 int metrics_compute(struct metrics *m, const unsigned char *label, const float *probabilities,
                     size_t n, int classes, struct err *e);
 void metrics_release(struct metrics *m);
+
+/* A picture of the confusion matrix: rows are the truth, a cell has its count and its share of the
+ * row, which is its shade. A PNG, like the others. */
+int plot_confusion(const struct metrics *m, const struct names *names, const char *path,
+                   struct err *e);
+
+/* A reliability diagram: accuracy against confidence in METRICS_BINS bins, the gap between them,
+ * and how many pictures are in each (Guo et al. 2017). */
+int plot_reliability(const struct metrics *m, const char *path, struct err *e);
 
 /* The 95 % score interval of hits/n (Wilson 1927); 0 and 1 for no pictures. */
 void wilson_interval(size_t hits, size_t n, double *low, double *high);
