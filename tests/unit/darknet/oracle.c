@@ -95,6 +95,27 @@ static void test_layers_equal_darknet_s(void **state)
     both_release(&b);
 }
 
+/* As train-general writes it. */
+static void test_temperature_written_into_a_cfg_is_darknet_s(void **state)
+{
+    (void)state;
+    static const char plain[] = "[net]\nbatch=3\nheight=4\nwidth=4\nchannels=1\n"
+                                "[connected]\noutput=7\nactivation=linear\n[softmax]\n";
+    static const double VALUES[] = {0.6543, 1.8};
+    struct err e = {0};
+    for (int i = 0; i < 2; i++) {
+        struct both b;
+        char *cfg = nn_cfg_with_temperature("test.cfg", plain, VALUES[i], &e);
+        assert_non_null(cfg);
+        both_init(&b, cfg, 43);
+        assert_true(fabs((double)b.theirs->layers[1].temperature - VALUES[i]) < 1e-6);
+        network_predict(b.theirs, b.input);
+        compare_layer(&b, 1);
+        both_release(&b);
+        free(cfg);
+    }
+}
+
 /* ---- files ---- */
 
 static void test_each_reads_the_other_s_file(void **state)
@@ -288,6 +309,8 @@ int main(void)
     for (unsigned i = 0; i < RANDOM_NETWORKS; i++)
         add_test("test_layers_equal_darknet_s", "random_network",
                  random_cfg(i, RANDOM_NORM | RANDOM_DARKNET, ""), test_layers_equal_darknet_s);
+    add_test("test_temperature_written_into_a_cfg_is_darknet_s", "", NULL,
+             test_temperature_written_into_a_cfg_is_darknet_s);
     add_test("test_transposed_file_means_the_same_to_both", "", NULL,
              test_transposed_file_means_the_same_to_both);
     add_sample("test_sample_gives_the_same_probabilities", "cifar.cfg",
