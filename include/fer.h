@@ -191,13 +191,17 @@ struct augmentation {
     double exposure; /* `exposure`: contrast and brightness by factors in [1/exposure, exposure]; 1.
                         A cfg's value below 1 means its inverse, as in darknet */
     double erase;    /* `erase`: probability of blanking a random box (Zhong et al. 2017); 0 */
+    double mixup;    /* `mixup`: probability of mixing with another picture and its label, in parts
+                        drawn from Beta(mixup_alpha, mixup_alpha) (Zhang et al. 2018); 0 */
+    double mixup_alpha; /* `mixup_alpha`, at most 1; .2 */
 };
 
 /* Reads the keys; -1 for one out of its bounds, with file and line. */
 int augmentation_init(struct augmentation *a, struct nn_net *net, struct err *e);
 
 /* Writes one picture (height x width bytes) as floats 0..1 (pixel/255), changed at random. The same
- * `key` gives the same change. Without augmentation (a NULL) it is only the conversion. */
+ * `key` gives the same change. Without augmentation (a NULL) it is only the conversion. Mixing
+ * takes two pictures and is left to the caller. */
 void augmentation_apply(const struct augmentation *a, uint64_t key, const unsigned char *pixels,
                         int width, int height, float *out);
 

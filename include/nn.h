@@ -151,8 +151,14 @@ double nn_trainer_rate(const struct nn_trainer *t);
 double nn_trainer_step(struct nn_trainer *t, const float *input, const float *target,
                        float *output);
 
-/* Everything a resumed run needs to go on as if it had not stopped: parameters, optimiser, step
- * count. Host byte order and layout of this build's network; -1 and a reason when it does not fit.
+/* The model as it stands: copies to `to`, a network of the same cfg, the parameters, or with the
+ * cfg's `ema_alpha` their moving average (Polyak & Juditsky 1992), and what a weights file says
+ * beside them. */
+void nn_trainer_export(const struct nn_trainer *t, struct nn_net *to);
+
+/* Everything a resumed run needs to go on as if it had not stopped: parameters, optimiser,
+ * average, step count. Host byte order and layout of this build's network; -1 and a reason when it
+ * does not fit.
  */
 int nn_trainer_save(const struct nn_trainer *t, FILE *stream, struct err *e);
 int nn_trainer_load(struct nn_trainer *t, FILE *stream, struct err *e);

@@ -32,6 +32,7 @@ struct training {
     struct augmentation augmentation;
     struct batches batches;         /* owned */
     struct nn_trainer *trainer;     /* owned */
+    struct nn_net *model;           /* what is measured and written: nn_trainer_export's; owned */
     struct validation validation;   /* owned */
     float *input, *target, *output; /* a batch's; owned */
     unsigned char *label;           /* a batch's; owned */
@@ -131,7 +132,9 @@ static int make_engine(struct training *t, struct err *e)
     t->trainer = nn_trainer_new(t->net, &engine, e);
     if (!t->trainer)
         return -1;
-    if (validation_init(&t->validation, t->net, t->valid, e))
+    const char *cfg = nn_net_cfg_text(t->net);
+    t->model = nn_net_parse(t->options->prefix, cfg, strlen(cfg), NN_UNDRAWN, e);
+    if (!t->model || validation_init(&t->validation, t->model, t->valid, e))
         return -1;
     t->input = calloc(batch, values * sizeof(float));
     t->target = calloc(batch, classes * sizeof(float));
@@ -297,6 +300,7 @@ static enum training_result finish_epoch(struct training *t, struct err *e)
     struct metrics m = {0};
     struct err reason = {""};
     enum training_result result = TRAINING_FAILED;
+    nn_trainer_export(t->trainer, t->model);
     if (validation_run(&t->validation, &m, &reason)) {
         give_up(t, reason.text, e);
         goto out;
@@ -309,7 +313,7 @@ static enum training_result finish_epoch(struct training *t, struct err *e)
     if (close_epoch(t, &m, e))
         goto out;
     result = TRAINING_NOT_WRITTEN;
-    if ((best && training_files_save_model(&t->files, t->net, t->names, e)) ||
+    if ((best && training_files_save_model(&t->files, t->model, t->names, e)) ||
         training_files_save_history(&t->files, t->at.history, (size_t)t->at.epoch - 1, e) ||
         save_state(t, e))
         goto out;
@@ -351,6 +355,7 @@ static void training_release(struct training *t)
 {
     validation_release(&t->validation);
     nn_trainer_free(t->trainer);
+    nn_net_free(t->model);
     batches_release(&t->batches);
     checkpoint_release(&t->at);
     free(t->input);

@@ -342,6 +342,12 @@ static void dot_rows(const float *w, const float *x, size_t rows, size_t inputs,
         dot(w, x, 1, inputs, bias, y, stride);
 }
 
+static void blend(float *y, const float *x, float part, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] += part * (x[i] - y[i]);
+}
+
 static void sgd(const struct sgd_rule *r, float *w, const float *g, float *velocity, size_t count)
 {
     float rate = r->rate, momentum = r->momentum, decay = r->decay, look = r->nesterov ? 1 : 0;
@@ -377,6 +383,7 @@ const struct simd SIMD_TABLE = {
     .leaky = leaky,
     .leaky_backward = leaky_backward,
     .add = add,
+    .blend = blend,
     .square_sum = square_sum,
     .maxpool = maxpool,
     .maxpool_backward = maxpool_backward,

@@ -58,6 +58,8 @@ struct simd {
     void (*leaky_backward)(const float *y, float *dy, size_t count,
                            float slope); /* y<=0: dy *= slope */
     void (*add)(float *sum, const float *x, size_t count);
+    /* y = y + part (x - y) */
+    void (*blend)(float *y, const float *x, float part, size_t count);
     double (*square_sum)(const float *x, size_t count);
 
     void (*maxpool)(const struct pool_shape *s, int block, const float *x, float *y);
