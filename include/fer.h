@@ -280,6 +280,10 @@ struct training_options {
     int batch;          /* pictures an update; 0: the cfg's */
     uint64_t seed;
     bool resume; /* go on from PREFIX.state */
+    /* Models whose mean probabilities of the same changed picture are mixed into its target. */
+    const struct model *teachers; /* (teacher_count); borrowed */
+    int teacher_count;
+    double teacher_weight; /* their part of a target, 0 to 1; the label has the rest */
     /* Called after every update; returns true to stop (the state is saved). NULL: never. */
     bool (*on_step)(const struct training_progress *progress, void *context);
     /* Called after every epoch's validation; `best` when its weights were kept. NULL: never. */
@@ -305,9 +309,9 @@ int training_check_outputs(const char *prefix, struct err *e);
  * .history.png and, after those, .state; a first .state is written before the first update. The
  * same options, data and number of threads give the same bytes, interrupted and resumed or not. An
  * epoch is as many full batches as the pictures make (at least one) in an order shuffled anew. Sets
- * the net's max_batches to the length of the run. A state of another cfg, data, seed, batch or
- * number of epochs is refused; of another number of threads noted. A loss that is no finite number
- * ends the run, with the best weights and the last state kept. */
+ * the net's max_batches to the length of the run. A state of another cfg, data, seed, batch,
+ * number of epochs or other teachers is refused; of another number of threads noted. A loss that is
+ * no finite number ends the run, with the best weights and the last state kept. */
 enum training_result train_general(struct nn_net *net, const struct names *names,
                                    const struct dataset *train, const struct dataset *valid,
                                    const struct training_options *options, struct err *e);

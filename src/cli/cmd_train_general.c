@@ -14,10 +14,12 @@ struct train_options {
     const char *cfg, *names, *init, *out;
     const char *cascade;
     int epochs, batch; /* 0: the cfg's */
+    struct option_list teachers;
+    double teacher_weight;
     bool resume, force, detect, no_detect;
 };
 
-static const struct train_options DEFAULTS = {.common = COMMON_DEFAULTS};
+static const struct train_options DEFAULTS = {.common = COMMON_DEFAULTS, .teacher_weight = .7};
 
 static const struct option_spec DATA_TABLE[] = {
     OPTION_TEXT("fer-csv", 0, struct train_options, fer_csv, "FILE",
@@ -47,6 +49,12 @@ static const struct option_spec TRAINING_TABLE[] = {
                    "passes over the training pictures (default: the cfg's max_batches)"),
     OPTION_INTEGER("batch", 0, struct train_options, batch, 1, 65536, "N",
                    "pictures an update (default: the cfg's batch)"),
+    OPTION_LIST("teacher", 0, struct train_options, teachers, "PREFIX",
+                "a model whose probabilities are learnt beside the labels; given several times, "
+                "their mean is"),
+    OPTION_REAL("teacher-weight", 0, struct train_options, teacher_weight, 0, 1, "F",
+                "how much of what is learnt the teachers say, the labels having the rest (default: "
+                "0.7)"),
     OPTION_FLAG("resume", 0, struct train_options, resume, "go on from PREFIX.state"),
     OPTION_FLAG("force", 0, struct train_options, force,
                 "begin anew although PREFIX.state or PREFIX.weights is there"),
@@ -63,9 +71,11 @@ static const struct column COLUMNS[] = {
 /* A run of the command. */
 struct job {
     const struct train_options *options;
-    struct nn_net *net;           /* owned */
-    struct names names;           /* owned */
-    struct dataset train, valid;  /* owned */
+    struct nn_net *net;          /* owned */
+    struct names names;          /* owned */
+    struct dataset train, valid; /* owned */
+    struct model *teachers;      /* (teacher_count), those opened; owned */
+    int teacher_count;
     struct rows *rows;            /* owned */
     char bar[32];                 /* the bar's title, such as "epoch 3/60" */
     size_t bar_base;              /* pictures of the epoch that a run before this one made */
@@ -146,6 +156,25 @@ static int read_network(struct job *job, struct err *e)
     else if (o->init && nn_net_load_weights(job->net, o->init, e))
         return -1;
     return 0;
+}
+
+static int open_teachers(struct job *job, struct err *e)
+{
+    const struct option_list *list = &job->options->teachers;
+    job->teachers = calloc(OPTION_LIST_MAX, sizeof(*job->teachers));
+    if (!job->teachers)
+        return err_memory(e);
+    for (int i = 0; i < list->count; i++, job->teacher_count++)
+        if (model_open(&job->teachers[i], list->item[i], e))
+            return -1;
+    return 0;
+}
+
+static void close_teachers(struct job *job)
+{
+    for (int i = 0; i < job->teacher_count; i++)
+        model_close(&job->teachers[i]);
+    free(job->teachers);
 }
 
 static int read_folder(struct job *job, struct dataset *d, const char *dir, enum face_mode *mode,
@@ -285,6 +314,9 @@ static enum training_result train(struct job *job, struct err *e)
                                        .batch = o->batch,
                                        .seed = o->common.seed,
                                        .resume = o->resume,
+                                       .teachers = job->teachers,
+                                       .teacher_count = job->teacher_count,
+                                       .teacher_weight = o->teacher_weight,
                                        .on_step = on_step,
                                        .on_epoch = on_epoch,
                                        .on_note = on_note,
@@ -341,7 +373,7 @@ static int run(const void *options, int operand_count, char **operands)
     }
     interruption_catch();
     nn_set_threads(o->common.threads);
-    int failed = read_network(&job, &e) || read_data(&job, &e);
+    int failed = read_network(&job, &e) || open_teachers(&job, &e) || read_data(&job, &e);
     /* A read that a signal cut short is no bad file. */
     if (interrupted)
         status = STATUS_INTERRUPTED;
@@ -351,6 +383,7 @@ static int run(const void *options, int operand_count, char **operands)
         status = train_and_report(&job, &e);
     dataset_release(&job.train);
     dataset_release(&job.valid);
+    close_teachers(&job);
     names_release(&job.names);
     nn_net_free(job.net);
     return status;
@@ -374,9 +407,9 @@ const struct command CMD_TRAIN_GENERAL = {
         "files that "
         "come out are byte for byte those of a run that was not interrupted, given the same --seed "
         "and the "
-        "same number of threads. A state of another cfg, other pictures, or another seed, batch or "
-        "number of "
-        "epochs is refused.\n"
+        "same number of threads. A state of another cfg, other pictures, other teachers, or "
+        "another "
+        "seed, batch or number of epochs is refused.\n"
         "\n"
         "Without --resume a PREFIX.state or PREFIX.weights that is there is never replaced, unless "
         "--force "

@@ -243,7 +243,7 @@ static const char *completion_of(const struct option_spec *o)
         return "compgen -d";
     if (strcmp(o->argument, "PREFIX") == 0)
         return "_fercli_prefixes";
-    if (o->kind == OPTION_KIND_TEXT)
+    if (o->kind == OPTION_KIND_TEXT || o->kind == OPTION_KIND_LIST)
         return "compgen -f";
     return NULL;
 }

@@ -17,6 +17,7 @@
 #include "fer/batches.h"
 #include "fer/checkpoint.h"
 #include "fer/history.h"
+#include "fer/teachers.h"
 #include "fer/train_files.h"
 #include "fer/validation.h"
 
@@ -34,6 +35,7 @@ struct training {
     struct nn_trainer *trainer;     /* owned */
     struct nn_net *model;           /* what is measured and written: nn_trainer_export's; owned */
     struct validation validation;   /* owned */
+    struct teachers teachers;       /* owned */
     float *input, *target, *output; /* a batch's; owned */
     unsigned char *label;           /* a batch's; owned */
     struct checkpoint at;           /* where the run stands; owned */
@@ -122,6 +124,8 @@ static void make_key(struct training *t)
     t->key[KEY_TRAIN_DATA] = data_checksum(t->train);
     t->key[KEY_VALID_COUNT] = t->valid->count;
     t->key[KEY_VALID_DATA] = data_checksum(t->valid);
+    t->key[KEY_TEACHERS] =
+        teachers_key(t->options->teachers, t->options->teacher_count, t->options->teacher_weight);
 }
 
 static int make_engine(struct training *t, struct err *e)
@@ -135,6 +139,9 @@ static int make_engine(struct training *t, struct err *e)
     const char *cfg = nn_net_cfg_text(t->net);
     t->model = nn_net_parse(t->options->prefix, cfg, strlen(cfg), NN_UNDRAWN, e);
     if (!t->model || validation_init(&t->validation, t->model, t->valid, e))
+        return -1;
+    if (teachers_init(&t->teachers, t->options->teachers, t->options->teacher_count,
+                      t->options->teacher_weight, batch, t->net, t->names, e))
         return -1;
     t->input = calloc(batch, values * sizeof(float));
     t->target = calloc(batch, classes * sizeof(float));
@@ -259,6 +266,7 @@ static enum training_result train_epoch(struct training *t, struct err *e)
     batches_shuffle(&t->batches, t->at.epoch);
     while (t->at.step < t->batches.count) {
         batches_fill(&t->batches, t->at.step, t->input, t->target, t->label);
+        teachers_mix(&t->teachers, t->input, t->target);
         t->at.rate = nn_trainer_rate(t->trainer);
         double loss = nn_trainer_step(t->trainer, t->input, t->target, t->output);
         t->at.step++;
@@ -354,6 +362,7 @@ static int prepare(struct training *t, struct err *e)
 static void training_release(struct training *t)
 {
     validation_release(&t->validation);
+    teachers_release(&t->teachers);
     nn_trainer_free(t->trainer);
     nn_net_free(t->model);
     batches_release(&t->batches);

@@ -136,6 +136,17 @@ refuses() {
     same_run a b
 }
 
+@test "teachers are learnt from, and a run goes on with the same ones only" {
+    train t --epochs 3 -q
+    train a --epochs 2 -q
+    train b --epochs 2 -q --teacher "$W/t"
+    train c --epochs 2 -q --teacher "$W/t" --teacher "$W/a" --teacher-weight 0.5
+    differ a b
+    differ b c
+    refuses 3 "the teachers or their weight" train b --epochs 2 -q --resume
+    refuses 3 "no-such-model" train d --epochs 2 -q --teacher no-such-model
+}
+
 @test "the same seed gives the same bytes, another seed others, a gzip file the plain one's" {
     train a --epochs 2 -q
     train b --epochs 2 -q
