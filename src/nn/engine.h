@@ -12,10 +12,10 @@ enum isa { ISA_PLAIN, ISA_AVX2, ISA_AVX512 };
 /* The newest set that the library compiles kernels for on this CPU. */
 enum isa engine_isa(void);
 
-/* C = op(A) op(B) + beta C, all row-major: C is (m, n), op(A) (m, k), op(B) (k, n). Uses all
+/* C = op(A) B + beta C, all row-major: C is (m, n), op(A) (m, k), B (k, n). Uses all
  * threads. */
 struct gemm {
-    bool transpose_a, transpose_b;
+    bool transpose_a;
     int m, n, k;
     const float *a, *b;
     float beta;

@@ -22,7 +22,6 @@ struct nn_trainer {
     float *moment[2]; /* (net parameters) SGD's velocity; Adam's two; owned */
     float *average;   /* (net parameters) their moving average; NULL without ema_alpha; owned */
     float *target;    /* (mini-batch, classes) smoothed; owned */
-    float *weight;    /* (mini-batch) of each picture's loss; owned */
 };
 
 /* The layer below which nothing learns: what the caller froze, or darknet's stopbackward. */
@@ -102,14 +101,11 @@ static int make_buffers(struct nn_trainer *t, struct err *e)
     t->moment[1] = t->solver.adam ? floats_new(t->net->param_count) : NULL;
     t->average = t->solver.average > 0 ? floats_new(t->net->param_count) : NULL;
     t->target = floats_new((size_t)mini * (size_t)t->classes);
-    t->weight = floats_new((size_t)mini);
     if (!t->moment[0] || (!t->moment[1] && t->solver.adam) ||
-        (!t->average && t->solver.average > 0) || !t->target || !t->weight)
+        (!t->average && t->solver.average > 0) || !t->target)
         return err_memory(e);
     if (t->average)
         memcpy(t->average, t->net->params, t->net->param_count * sizeof(float));
-    for (int i = 0; i < mini; i++)
-        t->weight[i] = 1;
     return 0;
 }
 
@@ -149,7 +145,6 @@ struct nn_trainer *nn_trainer_new(struct nn_net *net, const struct nn_trainer_op
     }
     t->plan->loss_scale = 1 / (float)t->batch;
     t->plan->target = t->target;
-    t->plan->weight = t->weight;
     return t;
 }
 
@@ -163,7 +158,6 @@ void nn_trainer_free(struct nn_trainer *t)
     free(t->moment[1]);
     free(t->average);
     free(t->target);
-    free(t->weight);
     free(t);
 }
 
@@ -207,7 +201,7 @@ static void weigh_pictures(struct nn_trainer *t, const float *target)
         double weight = 0;
         for (int k = 0; k < t->classes; k++)
             weight += weights[k] * (double)target[k];
-        t->weight[i] = (float)weight;
+        t->plan->weight[i] = (float)weight;
     }
 }
 
