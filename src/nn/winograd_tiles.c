@@ -138,14 +138,19 @@ static inline void gt_5(const vec *u, vec *o, int s)
 
 /* ---- two dimensions ---- */
 
-/* Reads a square of the map, zero outside. */
-static inline void read_tile(const float *map, const struct tile_place *p, int size, vec *d)
+/* Reads a square of the map, zero outside, and fetches what the next one, `step` pixels to the
+ * right, has new: the rows are too short for the processor to foresee it. */
+static inline void read_tile(const float *map, const struct tile_place *p, int size, int step,
+                             vec *d)
 {
     if (p->y >= 0 && p->x >= 0 && p->y + size <= p->height && p->x + size <= p->width) {
         map += (p->y * p->width + p->x) * LANES;
-        for (int i = 0; i < size; i++, map += p->width * LANES)
+        for (int i = 0; i < size; i++, map += p->width * LANES) {
             for (int k = 0; k < size; k++)
                 d[i * size + k] = load(map + k * LANES);
+            for (int k = 0; k < step; k++)
+                __builtin_prefetch(map + (size + k) * LANES);
+        }
         return;
     }
     for (int i = 0; i < size; i++)
@@ -171,7 +176,7 @@ static inline void read_tile(const float *map, const struct tile_place *p, int s
     static void input_##N(const float *map, const struct tile_place *p, float *v, size_t plane)    \
     {                                                                                              \
         vec d[N * N], t[N * N];                                                                    \
-        read_tile(map, p, N, d);                                                                   \
+        read_tile(map, p, N, M, d);                                                                \
         TRANSFORM(bt_##N, d, N, t, N);                                                             \
         for (int i = 0; i < N * N; i++)                                                            \
             store(v + (size_t)i * plane, t[i]);                                                    \
@@ -198,7 +203,7 @@ static inline void read_tile(const float *map, const struct tile_place *p, int s
     static void gradient_##N(const float *map, const struct tile_place *p, float *z, size_t plane) \
     {                                                                                              \
         vec d[M * M], t[N * N];                                                                    \
-        read_tile(map, p, M, d);                                                                   \
+        read_tile(map, p, M, M, d);                                                                \
         TRANSFORM(a_##N, d, M, t, N);                                                              \
         for (int i = 0; i < N * N; i++)                                                            \
             store(z + (size_t)i * plane, t[i]);                                                    \
