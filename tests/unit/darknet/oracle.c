@@ -18,6 +18,7 @@
 
 #define TOLERANCE 1e-5
 #define RANDOM_NETWORKS 15
+#define WIDE_NETWORKS 6
 #define SAMPLES "/usr/share/darknet/cfg/"
 
 struct both {
@@ -288,6 +289,10 @@ int main(void)
     for (unsigned i = 0; i < RANDOM_NETWORKS; i++)
         add_test("test_layers_equal_darknet_s", "random_network",
                  random_cfg(i, RANDOM_NORM | RANDOM_DARKNET, ""), test_layers_equal_darknet_s);
+    for (unsigned i = 0; i < WIDE_NETWORKS; i++)
+        add_test("test_layers_equal_darknet_s", "wide_network",
+                 random_cfg(i, RANDOM_NORM | RANDOM_DARKNET | RANDOM_WIDE, ""),
+                 test_layers_equal_darknet_s);
     add_test("test_transposed_file_means_the_same_to_both", "", NULL,
              test_transposed_file_means_the_same_to_both);
     add_sample("test_sample_gives_the_same_probabilities", "cifar.cfg",
