@@ -179,7 +179,8 @@ int nn_trainer_load(struct nn_trainer *t, FILE *stream, struct err *e);
 void nn_set_threads(int threads);
 int nn_threads(void);
 
-/* The kernels in use, such as `oneDNN 2.6.3, AVX-512`; static text. */
+/* The kernels in use, such as `oneDNN 2.6.3, AVX-512, Winograd by LIBXSMM` (without the last where
+ * all convolutions are direct); static text. */
 const char *nn_engine_name(void);
 
 #endif
