@@ -209,11 +209,13 @@ void augmentation_apply(const struct augmentation *a, uint64_t key, const unsign
 
 /* darknet's triple PREFIX.cfg, PREFIX.weights, PREFIX.names. */
 struct model {
-    struct nn_net *net; /* owned */
-    struct names names; /* owned; as many as the network's outputs */
-    double margin;      /* `face_margin` of the cfg's [net]: face_crop's margin; 0 */
-    uint32_t checksum;  /* CRC-32 of the weights file */
-    char *prefix;       /* owned */
+    struct nn_net *net;  /* owned */
+    struct names names;  /* owned; as many as the network's outputs */
+    double margin;       /* `face_margin` of the cfg's [net]: face_crop's margin; 0 */
+    uint32_t checksum;   /* CRC-32 of the weights file */
+    char *prefix;        /* owned */
+    const char *darknet; /* libdarknet.so, which a classifier is to run the network with; NULL, as
+                            model_open leaves it: the engine of nn.h. Borrowed */
 };
 
 /* A triple whose parts do not fit each other is refused; so is a network whose input is not one
@@ -221,7 +223,8 @@ struct model {
 int model_open(struct model *m, const char *prefix, struct err *e);
 void model_close(struct model *m);
 
-/* Runs grey crops through the model. */
+/* Runs grey crops through the model. NULL when there is no memory, or darknet's library cannot run
+ * it. */
 struct classifier;
 struct classifier *classifier_new(const struct model *m, bool tta, struct err *e);
 void classifier_free(struct classifier *c);

@@ -36,7 +36,7 @@ enum isa engine_isa(void)
     return ISA_PLAIN;
 }
 
-const char *nn_engine_name(void)
+const char *engine_library(void)
 {
     static char name[64];
     static const char *const sets[] = {

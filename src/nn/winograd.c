@@ -390,14 +390,18 @@ static int make_training(struct winograd *w)
     return w->sum && w->accumulate && w->accumulate_rest ? 0 : -1;
 }
 
+/* LIBXSMM compiles no products for an older CPU, or when LIBXSMM_TARGET says so. */
+bool winograd_compiles(void)
+{
+    return winograd_set() && libxsmm_get_target_archid() >= LIBXSMM_X86_AVX2;
+}
+
 static bool fits(const struct conv_shape *s)
 {
-    /* LIBXSMM compiles no products for an older CPU, or when LIBXSMM_TARGET says so. */
-    bool compiles = libxsmm_get_target_archid() >= LIBXSMM_X86_AVX2;
-    return winograd_set() && compiles && s->size == 3 && s->stride == 1 && s->groups == 1 &&
-           s->pad <= 2 && s->in_block > 1 && s->in_block == s->out_block &&
-           s->out.channels % CHUNK == 0 && (s->in.channels % CHUNK == 0 || !s->input_gradient) &&
-           s->out.height >= 4 && s->out.width >= 4;
+    return winograd_compiles() && s->size == 3 && s->stride == 1 && s->groups == 1 && s->pad <= 2 &&
+           s->in_block > 1 && s->in_block == s->out_block && s->out.channels % CHUNK == 0 &&
+           (s->in.channels % CHUNK == 0 || !s->input_gradient) && s->out.height >= 4 &&
+           s->out.width >= 4;
 }
 
 static void *create(const struct conv_shape *s, struct err *e)
