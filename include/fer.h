@@ -178,6 +178,60 @@ int path_list_walk(struct path_list *list, const char *path, struct path_list *p
                    struct err *e);
 void path_list_release(struct path_list *list);
 
+/* ---- what is in FER-2013 ---- */
+
+#define AUDIT_SPLITS 3 /* Training, PublicTest, PrivateTest: in this order */
+
+/* Pictures are identical when all of their pixels are. */
+struct audit_split {
+    size_t n, of_class[FER_CLASSES];
+    size_t distinct;               /* different pictures */
+    size_t groups;                 /* of identical pictures */
+    size_t members;                /* pictures in these groups */
+    size_t surplus;                /* of them, those behind the first of each group */
+    size_t conflicts, conflicting; /* groups with more than one label, and their pictures */
+    size_t blank;                  /* pictures of one value only */
+};
+
+/* Pictures of one split that occur in another too. */
+struct audit_copies {
+    size_t n, of_class[FER_CLASSES];
+    size_t relabelled; /* at least one copy there has another label */
+};
+
+struct audit {
+    struct audit_split split[AUDIT_SPLITS], all;
+    struct audit_copies copies[AUDIT_SPLITS][AUDIT_SPLITS]; /* [of][in], in < of */
+    size_t *blank_row; /* (all.blank) indices in the data set; owned */
+};
+
+/* Counts what is in a data set with the labels of FER_NAMES. Returns 0 or -1 (nothing to release
+ * then). */
+int audit_init(struct audit *a, const struct dataset *d, struct err *e);
+void audit_release(struct audit *a);
+
+/* Why a Training row is left out, in the order in which they are asked. */
+enum leave_out {
+    LEAVE_OUT_BLANK,       /* one value only */
+    LEAVE_OUT_TEST_COPIES, /* identical to a picture of PublicTest or PrivateTest */
+    LEAVE_OUT_CONFLICTS,   /* identical to Training pictures of another label, and these */
+    LEAVE_OUT_SURPLUS,     /* identical to a Training picture before it */
+    LEAVE_OUT_REASONS
+};
+
+/* "blank,surplus" ... to bits 1 << enum leave_out; 0 and a message for anything else. */
+unsigned leave_out_parse(const char *text, struct err *e);
+
+/* Keeps the Training rows that there is no reason to leave out, and no row of another split (for
+ * LEAVE_OUT_TEST_COPIES these must be there). `left_out` gets the rows by reason. Returns 0 or -1
+ * with the data as they were. */
+int dataset_leave_out(struct dataset *d, unsigned reasons, size_t left_out[LEAVE_OUT_REASONS],
+                      struct err *e);
+
+/* Takes away Training's rows, and those of the other splits whose picture is one of Training's:
+ * `*dropped` of them. Returns 0 or -1 with the data as they were. */
+int dataset_drop_seen(struct dataset *d, size_t *dropped, struct err *e);
+
 /* ---- augmentation ---- */
 
 /* Random changes of a training picture, from the cfg's [net] keys. The neutral value leaves the
@@ -239,6 +293,12 @@ void classifier_run(struct classifier *c, const unsigned char *pixels, size_t co
 
 #define METRICS_BINS 15
 
+/* The pictures whose top probability is in ((i)/METRICS_BINS, (i+1)/METRICS_BINS], for bin i. */
+struct metrics_bin {
+    size_t n, hits;
+    double confidence; /* sum of the top probabilities */
+};
+
 struct metrics {
     size_t n;
     int classes;
@@ -250,6 +310,7 @@ struct metrics {
     double log_loss;          /* mean negative log-probability of the truth, nats */
     double ece; /* expected calibration error, METRICS_BINS equal bins of the top probability
                    (Guo et al. 2017) */
+    struct metrics_bin bin[METRICS_BINS];
     double *precision, *recall, *f1; /* (classes), 0 where undefined; owned */
 };
 
@@ -257,6 +318,15 @@ struct metrics {
 int metrics_compute(struct metrics *m, const unsigned char *label, const float *probabilities,
                     size_t n, int classes, struct err *e);
 void metrics_release(struct metrics *m);
+
+/* A picture of the confusion matrix: rows are the truth, a cell has its count and its share of the
+ * row, which is its shade. A PNG, like the others. */
+int plot_confusion(const struct metrics *m, const struct names *names, const char *path,
+                   struct err *e);
+
+/* A reliability diagram: accuracy against confidence in METRICS_BINS bins, the gap between them,
+ * and how many pictures are in each (Guo et al. 2017). */
+int plot_reliability(const struct metrics *m, const char *path, struct err *e);
 
 /* The 95 % score interval of hits/n (Wilson 1927); 0 and 1 for no pictures. */
 void wilson_interval(size_t hits, size_t n, double *low, double *high);
@@ -309,7 +379,9 @@ int training_check_outputs(const char *prefix, struct err *e);
 
 /* Trains `net` on `train`, measures on `valid` after every epoch, and writes PREFIX.cfg, .names,
  * .weights (of the epoch with the best accuracy on `valid`, the first of equals), .history.csv,
- * .history.png and, after those, .state; a first .state is written before the first update. The
+ * .history.png and, after those, .state. PREFIX.cfg has the temperature of the softmax that makes
+ * the outputs fitted to those weights on `valid`; training runs at temperature 1, at which `net` is
+ * left, whatever its cfg has. A first .state is written before the first update. The
  * same options, data and number of threads give the same bytes, interrupted and resumed or not. An
  * epoch is as many full batches as the pictures make (at least one) in an order shuffled anew. Sets
  * the net's max_batches to the length of the run. A state of another cfg, data, seed, batch,

@@ -82,6 +82,21 @@ int nn_net_option(struct nn_net *net, const char *key, double fallback, double l
  * past the last. Owned by net, valid until the next nn_net_option. */
 const char *nn_net_warning(struct nn_net *net, int i);
 
+/* The temperature of the softmax that makes the outputs: the last layer, or the one below a last
+ * [cost]. 0 when there is none, or when it has several groups. */
+double nn_net_temperature(const struct nn_net *net);
+
+/* Sets it, for predictors and trainers that exist already too; without such a softmax nothing
+ * happens. The cfg's text stays as it was read. */
+void nn_net_set_temperature(struct nn_net *net, double temperature);
+
+/* The text of a cfg with this `temperature` (1e-3 to 1e3, written with four decimals) in the
+ * section of that softmax, and without the key for 0; every other byte as it was. `name` stands for
+ * the path in messages. In new memory; NULL when the text is no cfg or has no section to write it
+ * in. */
+char *nn_cfg_with_temperature(const char *name, const char *text, double temperature,
+                              struct err *e);
+
 /* What the cfg's [net] says of training length and batches (0 when it is silent). */
 int nn_net_batch(const struct nn_net *net); /* pictures in an update, all subdivisions together */
 long nn_net_max_batches(const struct nn_net *net);

@@ -200,7 +200,9 @@ static void write_roff_usage(FILE *out, const struct command *c)
 {
     fputs("\\fBfercli ", out);
     write_roff_name(out, c->name);
-    fprintf(out, "\\fR [\\fIOPTION\\fR...]%s%s\n", *c->operands ? " " : "", c->operands);
+    fprintf(out, "\\fR [\\fIOPTION\\fR...]%s", *c->operands ? " " : "");
+    write_roff_name(out, c->operands);
+    putc('\n', out);
 }
 
 static void write_roff_command(FILE *out, const struct command *c)

@@ -86,6 +86,12 @@ const struct layer_kind LAYER_SOFTMAX = {
     .backward = softmax_backward,
 };
 
+double *layer_temperature(struct layer *base)
+{
+    struct softmax *l = (struct softmax *)base;
+    return base->kind == &LAYER_SOFTMAX && l->groups == 1 ? &l->temperature : NULL;
+}
+
 struct cost {
     struct layer layer;
     double scale;

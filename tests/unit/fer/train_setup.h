@@ -255,6 +255,19 @@ static inline void assert_says(const struct setup *s, const char *text)
         fail_msg("'%s' does not say '%s'", s->e.text, text ? text : "");
 }
 
+/* Is what a run wrote this cfg, but for the temperature? */
+static inline void assert_cfg(const char *name, const char *cfg)
+{
+    struct err e;
+    size_t count;
+    char *written = slurp(name, ".cfg", &count);
+    char *plain = nn_cfg_with_temperature(name, written, 0, &e);
+    assert_non_null(plain);
+    assert_string_equal(plain, cfg);
+    free(plain);
+    free(written);
+}
+
 /* Runs the files `name` wrote as a model on the validation pictures. */
 static inline double accuracy_of_files(const char *name)
 {
