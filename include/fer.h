@@ -245,13 +245,17 @@ struct augmentation {
     double exposure; /* `exposure`: contrast and brightness by factors in [1/exposure, exposure]; 1.
                         A cfg's value below 1 means its inverse, as in darknet */
     double erase;    /* `erase`: probability of blanking a random box (Zhong et al. 2017); 0 */
+    double mixup;    /* `mixup`: probability of mixing with another picture and its label, in parts
+                        drawn from Beta(mixup_alpha, mixup_alpha) (Zhang et al. 2018); 0 */
+    double mixup_alpha; /* `mixup_alpha`, at most 1; .2 */
 };
 
 /* Reads the keys; -1 for one out of its bounds, with file and line. */
 int augmentation_init(struct augmentation *a, struct nn_net *net, struct err *e);
 
 /* Writes one picture (height x width bytes) as floats 0..1 (pixel/255), changed at random. The same
- * `key` gives the same change. Without augmentation (a NULL) it is only the conversion. */
+ * `key` gives the same change. Without augmentation (a NULL) it is only the conversion. Mixing
+ * takes two pictures and is left to the caller. */
 void augmentation_apply(const struct augmentation *a, uint64_t key, const unsigned char *pixels,
                         int width, int height, float *out);
 
@@ -259,11 +263,13 @@ void augmentation_apply(const struct augmentation *a, uint64_t key, const unsign
 
 /* darknet's triple PREFIX.cfg, PREFIX.weights, PREFIX.names. */
 struct model {
-    struct nn_net *net; /* owned */
-    struct names names; /* owned; as many as the network's outputs */
-    double margin;      /* `face_margin` of the cfg's [net]: face_crop's margin; 0 */
-    uint32_t checksum;  /* CRC-32 of the weights file */
-    char *prefix;       /* owned */
+    struct nn_net *net;  /* owned */
+    struct names names;  /* owned; as many as the network's outputs */
+    double margin;       /* `face_margin` of the cfg's [net]: face_crop's margin; 0 */
+    uint32_t checksum;   /* CRC-32 of the weights file */
+    char *prefix;        /* owned */
+    const char *darknet; /* libdarknet.so, which a classifier is to run the network with; NULL, as
+                            model_open leaves it: the engine of nn.h. Borrowed */
 };
 
 /* A triple whose parts do not fit each other is refused; so is a network whose input is not one
@@ -271,7 +277,8 @@ struct model {
 int model_open(struct model *m, const char *prefix, struct err *e);
 void model_close(struct model *m);
 
-/* Runs grey crops through the model. */
+/* Runs grey crops through the model. NULL when there is no memory, or darknet's library cannot run
+ * it. */
 struct classifier;
 struct classifier *classifier_new(const struct model *m, bool tta, struct err *e);
 void classifier_free(struct classifier *c);
@@ -346,6 +353,10 @@ struct training_options {
     int batch;          /* pictures an update; 0: the cfg's */
     uint64_t seed;
     bool resume; /* go on from PREFIX.state */
+    /* Models whose mean probabilities of the same changed picture are mixed into its target. */
+    const struct model *teachers; /* (teacher_count); borrowed */
+    int teacher_count;
+    double teacher_weight; /* their part of a target, 0 to 1; the label has the rest */
     /* Called after every update; returns true to stop (the state is saved). NULL: never. */
     bool (*on_step)(const struct training_progress *progress, void *context);
     /* Called after every epoch's validation; `best` when its weights were kept. NULL: never. */
@@ -373,9 +384,9 @@ int training_check_outputs(const char *prefix, struct err *e);
  * left, whatever its cfg has. A first .state is written before the first update. The
  * same options, data and number of threads give the same bytes, interrupted and resumed or not. An
  * epoch is as many full batches as the pictures make (at least one) in an order shuffled anew. Sets
- * the net's max_batches to the length of the run. A state of another cfg, data, seed, batch or
- * number of epochs is refused; of another number of threads noted. A loss that is no finite number
- * ends the run, with the best weights and the last state kept. */
+ * the net's max_batches to the length of the run. A state of another cfg, data, seed, batch,
+ * number of epochs or other teachers is refused; of another number of threads noted. A loss that is
+ * no finite number ends the run, with the best weights and the last state kept. */
 enum training_result train_general(struct nn_net *net, const struct names *names,
                                    const struct dataset *train, const struct dataset *valid,
                                    const struct training_options *options, struct err *e);

@@ -130,6 +130,21 @@ void nn_predictor_free(struct nn_predictor *p);
  * A picture's result does not depend on the others. */
 void nn_predictor_run(struct nn_predictor *p, const float *input, size_t count, float *output);
 
+/* ---- inference by darknet itself ---- */
+
+struct nn_darknet;
+
+/* The network, with its parameters as they are now, in darknet's own library: the file `library`
+ * (Debian's package darknet: /usr/lib/darknet/libdarknet.so; the interface is that of
+ * https://github.com/pjreddie/darknet), which is opened by this call. NULL when it cannot be, and
+ * for the few networks that would crash it. Standard output and standard error of the process lead
+ * nowhere while it loads, because it prints there. */
+struct nn_darknet *nn_darknet_new(const struct nn_net *net, const char *library, struct err *e);
+void nn_darknet_free(struct nn_darknet *d);
+
+/* Runs `count` pictures, one by one on one thread; writes the last layer's values a picture. */
+void nn_darknet_run(struct nn_darknet *d, const float *input, size_t count, float *output);
+
 /* ---- training ---- */
 
 struct nn_trainer;
@@ -166,8 +181,14 @@ double nn_trainer_rate(const struct nn_trainer *t);
 double nn_trainer_step(struct nn_trainer *t, const float *input, const float *target,
                        float *output);
 
-/* Everything a resumed run needs to go on as if it had not stopped: parameters, optimiser, step
- * count. Host byte order and layout of this build's network; -1 and a reason when it does not fit.
+/* The model as it stands: copies to `to`, a network of the same cfg, the parameters, or with the
+ * cfg's `ema_alpha` their moving average (Polyak & Juditsky 1992), and what a weights file says
+ * beside them. */
+void nn_trainer_export(const struct nn_trainer *t, struct nn_net *to);
+
+/* Everything a resumed run needs to go on as if it had not stopped: parameters, optimiser,
+ * average, step count. Host byte order and layout of this build's network; -1 and a reason when it
+ * does not fit.
  */
 int nn_trainer_save(const struct nn_trainer *t, FILE *stream, struct err *e);
 int nn_trainer_load(struct nn_trainer *t, FILE *stream, struct err *e);
@@ -179,7 +200,8 @@ int nn_trainer_load(struct nn_trainer *t, FILE *stream, struct err *e);
 void nn_set_threads(int threads);
 int nn_threads(void);
 
-/* The kernels in use, such as `oneDNN 2.6.3, AVX-512`; static text. */
+/* The kernels in use, such as `oneDNN 2.6.3, AVX-512, Winograd by LIBXSMM` (without the last where
+ * all convolutions are direct); static text. */
 const char *nn_engine_name(void);
 
 #endif

@@ -33,8 +33,9 @@ static const struct option_spec MODEL_OPTIONS[] = {
                 "print the label uncertain when the highest probability is below P"),
     OPTION_CHOICE(
         "engine", 0, struct classify_options, engine, "ENGINE", ENGINES,
-        "what runs the network: native (the default); darknet, darknet's own library, is not "
-        "built into this version"),
+        "what runs the network: native (the default), or darknet: darknet's own library, to "
+        "compare with; slower. It is the one of Debian's package darknet, or the libdarknet.so "
+        "that the environment variable FERCLI_DARKNET names"),
     OPTION_END};
 
 static const struct option_spec MODE_OPTIONS[] = {
@@ -116,8 +117,6 @@ static int check(const struct classify_options *o, int operand_count, char **ope
 {
     if (o->detect && o->no_detect)
         return err_set(e, "--detect and --no-detect exclude each other");
-    if (o->engine == ENGINE_DARKNET)
-        return err_set(e, "--engine darknet is not built into this version; use --engine native");
     if (is_evaluation(o))
         return check_evaluation(o, operand_count, operands, e);
     if (o->evaluation.split)
@@ -186,6 +185,10 @@ static int run(const void *options, int operand_count, char **operands)
     if (load_model(&model, o->model, &o->pictures.common, &e)) {
         complain("%s", e.text);
         return STATUS_UNUSABLE;
+    }
+    if (o->engine == ENGINE_DARKNET) {
+        model.darknet = darknet_library();
+        detail(&o->pictures.common, "the network runs in '%s'", model.darknet);
     }
     int status = is_evaluation(o) ? evaluate_model(o, &model)
                                   : classify_inputs(o, &model, operand_count, operands);

@@ -15,10 +15,12 @@ struct train_options {
     struct training_data_options data;
     const char *cfg, *names, *init, *out;
     int epochs, batch; /* 0: the cfg's */
+    struct option_list teachers;
+    double teacher_weight;
     bool resume, force, audit;
 };
 
-static const struct train_options DEFAULTS = {.common = COMMON_DEFAULTS};
+static const struct train_options DEFAULTS = {.common = COMMON_DEFAULTS, .teacher_weight = .7};
 
 static const struct option_spec DATA_TABLE[] = {
     OPTION_TEXT("fer-csv", 0, struct train_options, data.fer_csv, "FILE",
@@ -54,6 +56,12 @@ static const struct option_spec TRAINING_TABLE[] = {
                    "passes over the training pictures (default: the cfg's max_batches)"),
     OPTION_INTEGER("batch", 0, struct train_options, batch, 1, 65536, "N",
                    "pictures an update (default: the cfg's batch)"),
+    OPTION_LIST("teacher", 0, struct train_options, teachers, "PREFIX",
+                "a model whose probabilities are learnt beside the labels; given several times, "
+                "their mean is"),
+    OPTION_REAL("teacher-weight", 0, struct train_options, teacher_weight, 0, 1, "F",
+                "how much of what is learnt the teachers say, the labels having the rest (default: "
+                "0.7)"),
     OPTION_FLAG("resume", 0, struct train_options, resume, "go on from PREFIX.state"),
     OPTION_FLAG("force", 0, struct train_options, force,
                 "begin anew although PREFIX.state or PREFIX.weights is there"),
@@ -70,9 +78,11 @@ static const struct column COLUMNS[] = {
 /* A run of the command. */
 struct job {
     const struct train_options *options;
-    struct nn_net *net;           /* owned */
-    struct names names;           /* owned */
-    struct training_data data;    /* owned */
+    struct nn_net *net;        /* owned */
+    struct names names;        /* owned */
+    struct training_data data; /* owned */
+    struct model *teachers;    /* (teacher_count), those opened; owned */
+    int teacher_count;
     struct rows *rows;            /* owned */
     char bar[32];                 /* the bar's title, such as "epoch 3/60" */
     size_t bar_base;              /* pictures of the epoch that a run before this one made */
@@ -143,11 +153,35 @@ static int read_network(struct job *job, struct err *e)
         note(&o->common, "%s", warning);
     if (o->names ? names_read(&job->names, o->names, e) : names_init_fer(&job->names, e))
         return -1;
+    if (job->names.count != nn_net_outputs(job->net))
+        return err_set(e, "'%s' has %d outputs for %d names%s%s%s", o->cfg ? o->cfg : "general.cfg",
+                       nn_net_outputs(job->net), job->names.count,
+                       o->names ? " in '" : ", FER-2013's", o->names ? o->names : "",
+                       o->names ? "'" : "");
     if (o->init && o->resume)
         note(&o->common, "--init is not read: the run goes on from '%s.state'", o->out);
     else if (o->init && nn_net_load_weights(job->net, o->init, e))
         return -1;
     return 0;
+}
+
+static int open_teachers(struct job *job, struct err *e)
+{
+    const struct option_list *list = &job->options->teachers;
+    job->teachers = calloc(OPTION_LIST_MAX, sizeof(*job->teachers));
+    if (!job->teachers)
+        return err_memory(e);
+    for (int i = 0; i < list->count; i++, job->teacher_count++)
+        if (model_open(&job->teachers[i], list->item[i], e))
+            return -1;
+    return 0;
+}
+
+static void close_teachers(struct job *job)
+{
+    for (int i = 0; i < job->teacher_count; i++)
+        model_close(&job->teachers[i]);
+    free(job->teachers);
 }
 
 /* ---- reports while training ---- */
@@ -244,6 +278,9 @@ static enum training_result train(struct job *job, struct err *e)
                                        .batch = o->batch,
                                        .seed = o->common.seed,
                                        .resume = o->resume,
+                                       .teachers = job->teachers,
+                                       .teacher_count = job->teacher_count,
+                                       .teacher_weight = o->teacher_weight,
                                        .on_step = on_step,
                                        .on_epoch = on_epoch,
                                        .on_note = on_note,
@@ -302,7 +339,7 @@ static int run(const void *options, int operand_count, char **operands)
         return STATUS_PARTIAL;
     }
     nn_set_threads(o->common.threads);
-    int failed = read_network(&job, &e) || read_data(&job, &e);
+    int failed = read_network(&job, &e) || open_teachers(&job, &e) || read_data(&job, &e);
     /* A read that a signal cut short is no bad file. */
     if (interrupted)
         status = STATUS_INTERRUPTED;
@@ -311,6 +348,7 @@ static int run(const void *options, int operand_count, char **operands)
     else
         status = train_and_report(&job, &e);
     training_data_release(&job.data);
+    close_teachers(&job);
     names_release(&job.names);
     nn_net_free(job.net);
     return status;
@@ -319,7 +357,7 @@ static int run(const void *options, int operand_count, char **operands)
 const struct command CMD_TRAIN_GENERAL = {
     .name = "train-general",
     .summary = "train a model on FER-2013 or on labelled folders",
-    .operands = "",
+    .operands = "--fer-csv FILE --out PREFIX",
     .description =
         "Trains the network of a darknet cfg and keeps the weights of the epoch with the best "
         "accuracy on "
@@ -335,9 +373,9 @@ const struct command CMD_TRAIN_GENERAL = {
         "files that "
         "come out are byte for byte those of a run that was not interrupted, given the same --seed "
         "and the "
-        "same number of threads. A state of another cfg, other pictures, or another seed, batch or "
-        "number of "
-        "epochs is refused.\n"
+        "same number of threads. A state of another cfg, other pictures, other teachers, or "
+        "another "
+        "seed, batch or number of epochs is refused.\n"
         "\n"
         "Without --resume a PREFIX.state or PREFIX.weights that is there is never replaced, unless "
         "--force "

@@ -20,6 +20,7 @@
 #include "fer/batches.h"
 #include "fer/checkpoint.h"
 #include "fer/history.h"
+#include "fer/teachers.h"
 #include "fer/train_files.h"
 #include "fer/trained_model.h"
 #include "fer/validation.h"
@@ -36,7 +37,9 @@ struct training {
     struct augmentation augmentation;
     struct batches batches;         /* owned */
     struct nn_trainer *trainer;     /* owned */
+    struct nn_net *exported;        /* what is measured and written: nn_trainer_export's; owned */
     struct validation validation;   /* owned */
+    struct teachers teachers;       /* owned */
     struct trained_model model;     /* what is kept */
     float *input, *target, *output; /* a batch's; owned */
     unsigned char *label;           /* a batch's; owned */
@@ -124,6 +127,8 @@ static int make_key(struct training *t, struct err *e)
     t->key[KEY_TRAIN_DATA] = data_checksum(t->train);
     t->key[KEY_VALID_COUNT] = t->valid->count;
     t->key[KEY_VALID_DATA] = data_checksum(t->valid);
+    t->key[KEY_TEACHERS] =
+        teachers_key(t->options->teachers, t->options->teacher_count, t->options->teacher_weight);
     return trained_cfg_checksum(t->net, &t->key[KEY_CFG], e);
 }
 
@@ -135,7 +140,14 @@ static int make_engine(struct training *t, struct err *e)
     t->trainer = nn_trainer_new(t->net, &engine, e);
     if (!t->trainer)
         return -1;
-    if (validation_init(&t->validation, t->net, t->valid, e))
+    const char *cfg = nn_net_cfg_text(t->net);
+    t->exported = nn_net_parse(t->options->prefix, cfg, strlen(cfg), NN_UNDRAWN, e);
+    if (!t->exported || validation_init(&t->validation, t->exported, t->valid, e))
+        return -1;
+    nn_net_set_temperature(t->exported, 1);
+    t->model.net = t->exported;
+    if (teachers_init(&t->teachers, t->options->teachers, t->options->teacher_count,
+                      t->options->teacher_weight, batch, t->net, t->names, e))
         return -1;
     t->input = calloc(batch, values * sizeof(float));
     t->target = calloc(batch, classes * sizeof(float));
@@ -260,6 +272,7 @@ static enum training_result train_epoch(struct training *t, struct err *e)
     batches_shuffle(&t->batches, t->at.epoch);
     while (t->at.step < t->batches.count) {
         batches_fill(&t->batches, t->at.step, t->input, t->target, t->label);
+        teachers_mix(&t->teachers, t->input, t->target);
         t->at.rate = nn_trainer_rate(t->trainer);
         double loss = nn_trainer_step(t->trainer, t->input, t->target, t->output);
         t->at.step++;
@@ -301,6 +314,7 @@ static enum training_result finish_epoch(struct training *t, struct err *e)
     struct metrics m = {0};
     struct err reason = {""};
     enum training_result result = TRAINING_FAILED;
+    nn_trainer_export(t->trainer, t->exported);
     if (validation_run(&t->validation, &m, &reason)) {
         give_up(t, reason.text, e);
         goto out;
@@ -356,7 +370,9 @@ static int prepare(struct training *t, struct err *e)
 static void training_release(struct training *t)
 {
     validation_release(&t->validation);
+    teachers_release(&t->teachers);
     nn_trainer_free(t->trainer);
+    nn_net_free(t->exported);
     batches_release(&t->batches);
     checkpoint_release(&t->at);
     free(t->input);
@@ -372,8 +388,8 @@ enum training_result train_general(struct nn_net *net, const struct names *names
 {
     struct training t = {
         .net = net, .names = names, .train = train, .valid = valid, .options = options};
-    t.model = (struct trained_model){
-        .files = &t.files, .net = net, .names = names, .validation = &t.validation};
+    t.model =
+        (struct trained_model){.files = &t.files, .names = names, .validation = &t.validation};
     enum training_result result = TRAINING_FAILED;
     if (training_files_init(&t.files, options->prefix, e) || check_inputs(&t, e))
         goto out;

@@ -78,6 +78,13 @@ declare -gA contract=(
     [[ ${lines[2]} == "model: "*"/none' cannot be used"* ]]
 }
 
+@test "--version tells whether Winograd's kernels are in use" {
+    [ -e /usr/include/libxsmm.h ] && grep -q avx2 /proc/cpuinfo || skip "no Winograd here"
+    [[ $("$FERCLI" --version) == *"engine: oneDNN "*", AVX"*", Winograd by LIBXSMM"* ]]
+    LIBXSMM_TARGET=generic run -0 "$FERCLI" --version
+    [[ $output == *"engine: oneDNN "* && $output != *Winograd* ]]
+}
+
 @test "an unknown command is refused with the nearest name" {
     refused 2 "no command 'detct'; did you mean 'detect'?" "$FERCLI" detct
     refused 2 "no command 'clasify'; did you mean 'classify'?" "$FERCLI" clasify x.png

@@ -38,7 +38,7 @@
 static const char CFG[] = NET "momentum=.9\ndecay=.0005\nlearning_rate=.05\npolicy=poly\npower=1\n"
                               "flip=0\nshift=1\nerase=.2\nexposure=1.1\n" LAYERS;
 static const char CFG_ADAM[] = NET "adam=1\nlearning_rate=.005\npolicy=sgdr\nburn_in=3\n"
-                                   "label_smooth_eps=.1\nema_alpha=.9\nshift=1\n" LAYERS;
+                                   "label_smooth_eps=.1\nema_alpha=.9\nshift=1\nmixup=.5\n" LAYERS;
 
 static const char *const SUFFIXES[] = {".cfg",         ".names",       ".weights",
                                        ".history.csv", ".history.png", ".state"};
