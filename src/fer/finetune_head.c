@@ -16,25 +16,36 @@
 
 #define PREDICT_BATCH 32
 
-#define USER_BATCH 16    /* pictures of the user in an update */
-#define GENERAL_BATCH 48 /* general pictures in an update, when there are any */
-
 /* The cfg's own schedule is for training from nothing over many epochs. */
 static const char OVERRIDES[] = "policy=constant\nburn_in=0\nadam=1\nlearning_rate=%lde-9\n"
-                                "decay=0.0001\nlabel_smooth_eps=0\nmax_grad_norm=0\n";
+                                "decay=0\nlabel_smooth_eps=0\nmax_grad_norm=0\n";
 
 /* An update by Adam moves each weight by up to the learning rate, and so the first hidden unit by
  * up to the rate times the sum of the feature's absolute values: `step`, which makes the rates of
- * wide and narrow heads alike.
- *
- * Chosen by cross-validation on the pictures of five people with a network that has 64.9 % on
- * PublicTest: with general data the user's accuracy rises from 31 to 58 % and the general one falls
- * by 0.5 points; without, 56 % and 8.8 points, and three times the step gains 0.6 for another 1.9.
- */
-static const struct recipe {
-    double step;
-    float user_pull, general_pull; /* share of the old head's probabilities in a target */
-} JOINT = {0.32, 0.0f, 0.3f}, ALONE = {0.048, 0.3f, 0.0f};
+ * wide and narrow heads alike. docs/finetune.md has what each recipe gains and loses. */
+static const struct recipe RECIPES[] = {
+    [FINETUNE_REPLAY] = {.step = 0.32,
+                         .batch = 16,
+                         .general = 48,
+                         .updates = 300,
+                         .balance = 0.75,
+                         .general_pull = 0.3f,
+                         .variants = true},
+    [FINETUNE_DISTIL] = {.step = 0.048,
+                         .batch = 16,
+                         .updates = 300,
+                         .balance = 0.75,
+                         .user_pull = 0.3f,
+                         .variants = true},
+    [FINETUNE_L2SP] =
+        {.step = 0.048, .batch = 16, .updates = 300, .balance = 0.75, .pull = 10, .variants = true},
+    [FINETUNE_PLAIN] = {.rate = 1e-3, .batch = 32, .epochs = 4},
+};
+
+const struct recipe *finetune_recipe(enum finetune_method method, bool general)
+{
+    return &RECIPES[method == FINETUNE_REPLAY && !general ? FINETUNE_DISTIL : method];
+}
 
 #define RATE_MIN 1e-6
 #define RATE_MAX 1e-2
@@ -131,45 +142,46 @@ static uint32_t deck_draw(struct deck *d)
     return d->card[d->at++];
 }
 
+/* The user's pictures of one class. */
+struct class_deck {
+    uint32_t *row; /* (deck.count), of the user's pool; points into lesson.sorted */
+    struct deck deck;
+    double upto; /* the class is drawn where a random number below the last one's falls first */
+};
+
 /* A training run of one head. */
 struct lesson {
     const struct head_lessons *all;
-    const uint32_t *row; /* of the user's pool */
-    struct nn_trainer *trainer;
-    struct deck user, general;
-    struct rng variant;
-    size_t user_batch, general_batch, width, classes;
-    float *input, *target;
     const struct recipe *recipe;
+    struct nn_trainer *trainer;
+    struct class_deck *class; /* (classes); owned */
+    uint32_t *sorted;         /* (count) rows by class; owned */
+    struct deck general;
+    struct rng chance, variant;
+    size_t general_batch, width, classes;
+    float *input, *target; /* owned */
 };
-
-static size_t general_batch(const struct head_lessons *lessons)
-{
-    return lessons->replay ? GENERAL_BATCH : 0;
-}
 
 size_t head_updates(const struct head_lessons *lessons, size_t count)
 {
-    return (count + USER_BATCH - 1) / USER_BATCH * (size_t)lessons->epochs;
+    const size_t batch = lessons->recipe->batch;
+    return (count + batch - 1) / batch * (size_t)lessons->epochs;
 }
 
-static void format_overrides(const struct lesson *l, char *text, size_t size)
+static double learning_rate(const struct lesson *l)
 {
-    const double rate = l->recipe->step / (l->all->norm > 0 ? l->all->norm : 1);
-    /* An integer, which no locale writes in its own way. */
-    snprintf(text, size, OVERRIDES, lround(1e9 * fmin(fmax(rate, RATE_MIN), RATE_MAX)));
+    const double norm = l->all->norm > 0 ? l->all->norm : 1;
+    if (l->recipe->step <= 0)
+        return l->recipe->rate;
+    return fmin(fmax(l->recipe->step / norm, RATE_MIN), RATE_MAX);
 }
 
-static int lesson_init(struct lesson *l, struct head *h, size_t count, uint64_t number,
-                       struct err *e)
+static int make_trainer(struct lesson *l, struct head *h, uint64_t seed, struct err *e)
 {
-    const uint64_t seed = rng_mix(l->all->seed + rng_mix(number));
-    l->user_batch = USER_BATCH;
-    l->general_batch = general_batch(l->all);
-    l->recipe = l->all->replay ? &JOINT : &ALONE;
-    const size_t batch = l->user_batch + l->general_batch;
+    const size_t batch = l->recipe->batch + l->general_batch;
     char overrides[256];
-    format_overrides(l, overrides, sizeof(overrides));
+    /* An integer, which no locale writes in its own way. */
+    snprintf(overrides, sizeof(overrides), OVERRIDES, lround(1e9 * learning_rate(l)));
     const struct nn_trainer_options engine = {.first = h->frozen,
                                               .frozen = h->frozen,
                                               .batch = (int)batch,
@@ -179,34 +191,79 @@ static int lesson_init(struct lesson *l, struct head *h, size_t count, uint64_t 
     l->trainer = nn_trainer_new(h->net, &engine, e);
     if (!l->trainer)
         return -1;
-    l->width = l->all->user->width;
-    l->classes = h->classes;
     l->input = calloc(batch, l->width * sizeof(float));
     l->target = calloc(batch, l->classes * sizeof(float));
-    if (!l->input || !l->target)
+    return l->input && l->target ? 0 : err_memory(e);
+}
+
+/* Rare classes are drawn more often than they occur, which the recipe's balance rules. */
+static int sort_classes(struct lesson *l, const uint32_t *row, size_t count, uint64_t seed,
+                        struct err *e)
+{
+    size_t at = 0;
+    double upto = 0;
+    l->class = calloc(l->classes, sizeof(*l->class));
+    l->sorted = malloc(count * sizeof(*l->sorted));
+    if (!l->class || !l->sorted)
         return err_memory(e);
+    for (size_t k = 0; k < l->classes; k++) {
+        struct class_deck *c = &l->class[k];
+        const size_t first = at;
+        for (size_t i = 0; i < count; i++)
+            if (l->all->user->label[row[i]] == k)
+                l->sorted[at++] = row[i];
+        c->row = l->sorted + first;
+        c->deck = (struct deck){.seed = seed + k, .stream = STREAM_USER};
+        if (at > first && deck_init(&c->deck, at - first, e))
+            return -1;
+        upto += at > first ? pow((double)(at - first), 1 - l->recipe->balance) : 0;
+        c->upto = upto;
+    }
+    return 0;
+}
+
+static uint32_t draw_user(struct lesson *l)
+{
+    const double at = (double)rng_uniform(&l->chance) * l->class[l->classes - 1].upto;
+    size_t k = 0;
+    while (at >= l->class[k].upto)
+        k++;
+    return l->class[k].row[deck_draw(&l->class[k].deck)];
+}
+
+static int lesson_init(struct lesson *l, struct head *h, const uint32_t *row, size_t count,
+                       uint64_t number, struct err *e)
+{
+    const uint64_t seed = rng_mix(l->all->seed + rng_mix(number));
+    l->recipe = l->all->recipe;
+    l->general_batch = l->all->replay ? l->recipe->general : 0;
+    l->width = l->all->user->width;
+    l->classes = h->classes;
+    rng_init(&l->chance, seed, STREAM_CLASS, 0);
     rng_init(&l->variant, seed, STREAM_VARIANT, 0);
-    l->user = (struct deck){.seed = seed, .stream = STREAM_USER};
     l->general = (struct deck){.seed = seed, .stream = STREAM_GENERAL};
-    if (deck_init(&l->user, count, e))
+    if (make_trainer(l, h, seed, e) || sort_classes(l, row, count, seed, e))
         return -1;
-    return l->all->replay ? deck_init(&l->general, l->all->replay->count, e) : 0;
+    return l->general_batch ? deck_init(&l->general, l->all->replay->count, e) : 0;
 }
 
 static void lesson_release(struct lesson *l)
 {
     nn_trainer_free(l->trainer);
+    for (size_t k = 0; l->class && k < l->classes; k++)
+        free(l->class[k].deck.card);
+    free(l->class);
+    free(l->sorted);
+    free(l->general.card);
     free(l->input);
     free(l->target);
-    free(l->user.card);
-    free(l->general.card);
 }
 
 /* Puts one picture in place `i` of the batch. */
 static void put(struct lesson *l, size_t i, const struct pool *p, size_t row, float pull)
 {
-    const size_t variant = p->variants > 1 ? rng_below(&l->variant, p->variants) : 0;
-    const size_t at = row * p->variants + variant;
+    const size_t variants = l->recipe->variants ? p->variants : 1;
+    const size_t at = row * p->variants + (variants > 1 ? rng_below(&l->variant, variants) : 0);
     const float *prior = p->prior + at * l->classes;
     float *target = l->target + i * l->classes;
     memcpy(l->input + i * l->width, p->feature + at * l->width, l->width * sizeof(float));
@@ -215,21 +272,34 @@ static void put(struct lesson *l, size_t i, const struct pool *p, size_t row, fl
     target[p->label[row]] += 1 - pull;
 }
 
-static enum finetune_result train(struct lesson *l, size_t updates, struct err *e)
+/* L2-SP (Li et al. 2018, 1802.01483): weights decay towards where they began, apart from Adam's
+ * own step as in AdamW. */
+static void pull_back(const struct lesson *l, struct head *h)
 {
+    const float share = (float)fmin(1, learning_rate(l) * l->recipe->pull);
+    memcpy(h->blended, nn_net_values(h->net), h->values * sizeof(float));
+    for (size_t i = h->frozen_values; i < h->values; i++)
+        h->blended[i] += share * (h->old[i] - h->blended[i]);
+    nn_net_set_values(h->net, h->blended);
+}
+
+static enum finetune_result train(struct lesson *l, struct head *h, size_t updates, struct err *e)
+{
+    const size_t batch = l->recipe->batch;
     double sum = 0;
     for (size_t u = 0; u < updates; u++) {
-        for (size_t i = 0; i < l->user_batch; i++)
-            put(l, i, l->all->user, l->row[deck_draw(&l->user)], l->recipe->user_pull);
+        for (size_t i = 0; i < batch; i++)
+            put(l, i, l->all->user, draw_user(l), l->recipe->user_pull);
         for (size_t i = 0; i < l->general_batch; i++)
-            put(l, l->user_batch + i, l->all->replay, deck_draw(&l->general),
-                l->recipe->general_pull);
+            put(l, batch + i, l->all->replay, deck_draw(&l->general), l->recipe->general_pull);
         const double loss = nn_trainer_step(l->trainer, l->input, l->target, NULL);
         if (!isfinite(loss)) {
             err_set(e, "tuning diverged: the loss is no finite number in update %zu of %zu", u + 1,
                     updates);
             return FINETUNE_FAILED;
         }
+        if (l->recipe->pull > 0)
+            pull_back(l, h);
         sum += loss;
         if (finetune_step(l->all->report, 1, sum / (double)(u + 1)))
             return FINETUNE_STOPPED;
@@ -240,10 +310,10 @@ static enum finetune_result train(struct lesson *l, size_t updates, struct err *
 enum finetune_result head_train(struct head *h, const struct head_lessons *lessons,
                                 const uint32_t *row, size_t count, uint64_t number, struct err *e)
 {
-    struct lesson l = {.all = lessons, .row = row};
+    struct lesson l = {.all = lessons};
     enum finetune_result result = FINETUNE_FAILED;
-    if (lesson_init(&l, h, count, number, e) == 0)
-        result = train(&l, head_updates(lessons, count), e);
+    if (lesson_init(&l, h, row, count, number, e) == 0)
+        result = train(&l, h, head_updates(lessons, count), e);
     if (result == FINETUNE_DONE)
         memcpy(h->tuned, nn_net_values(h->net), h->values * sizeof(float));
     lesson_release(&l);
