@@ -11,8 +11,6 @@
 #define REPLAY_BYTES ((size_t)2 << 20)
 #define REPLAY_ROWS ((size_t)8192)
 
-#define FITTED_ROWS ((size_t)512) /* whose values choose the steps of the codes */
-
 static size_t row_limit(size_t width)
 {
     const size_t rows = REPLAY_BYTES / replay_row_bytes(width);
@@ -66,8 +64,7 @@ static int fill(struct replay *set, const struct model *m, const struct extracto
                            .classes = x->classes,
                            .training = c->training,
                            .held_out = c->held_out};
-    if (replay_init(set, e) ||
-        replay_fit(set, pool->feature, pool->count < FITTED_ROWS ? pool->count : FITTED_ROWS, e))
+    if (replay_init(set, e) || replay_fit(set, pool->feature, c->training, e))
         return -1;
     memcpy(set->label, pool->label, pool->count);
     for (size_t i = 0; i < pool->count; i++)
