@@ -18,8 +18,8 @@ enum finetune_stream {
     STREAM_REPLAY = 0x54756e01, /* which general pictures are learnt beside the user's */
     STREAM_COPY,                /* how a copy of the user's picture is changed */
     STREAM_SPLIT,
-    STREAM_USER,    /* the order of the user's pictures, by head and epoch */
-    STREAM_GENERAL, /* the order of the general pictures, by head and pass */
+    STREAM_USER,    /* the order of the pictures of a class, by head and pass */
+    STREAM_GENERAL, /* which general picture is next, by head */
     STREAM_CLASS,   /* the class that the next picture is of, by head */
     STREAM_VARIANT, /* which copy of it, by head */
     STREAM_FEW,     /* which pictures are learnt where only some may be, by head */
@@ -121,7 +121,7 @@ int finetune_groups(const struct dataset *data, enum finetune_grouping by, size_
 
 /* How a method trains a head. */
 struct recipe {
-    double step;    /* of an update, see finetune_head.c; 0: `rate` */
+    double step;    /* of an update, see finetune_lesson.c; 0: `rate` */
     double rate;    /* Adam's */
     size_t batch;   /* pictures of the user in an update */
     size_t general; /* general pictures in an update; 0: the method takes none */
@@ -132,6 +132,7 @@ struct recipe {
     float user_pull;    /* share of the old head's probabilities in a target of the user's */
     float general_pull; /* and of a general picture's */
     bool variants;      /* mirrored and moved copies too */
+    bool mean;          /* the head is the mean of those of the second half of the updates */
 };
 
 /* The recipe of a method; without general pictures FINETUNE_REPLAY's becomes FINETUNE_DISTIL's. */
