@@ -42,10 +42,10 @@ XSMM := $(if $(filter x86_64,$(shell uname -m)),$(wildcard /usr/include/libxsmm.
 NN_FLAGS := -O3 -ffp-contract=fast $(if $(XSMM),-DHAVE_LIBXSMM)
 FER_FLAGS := -isystem /usr/include/cairo
 HAAR_FLAGS := -isystem /usr/include/opencv4
-CLI_FLAGS = -DFERCLI_DATADIR='"$(DATADIR)"'
+CLI_FLAGS = -DFERCLI_DATADIR='"$(DATADIR)"' -DDARKNET_LIBRARY='"$(DARKNET)/libdarknet.so"'
 TEST_FLAGS := -Itests/support $(if $(XSMM),-DHAVE_LIBXSMM)
 
-NN_LIBS := -ldnnl $(if $(XSMM),-lxsmm -lxsmmnoblas -ldl -lpthread) -lm
+NN_LIBS := -ldnnl $(if $(XSMM),-lxsmm -lxsmmnoblas -lpthread) -ldl -lm
 FER_LIBS := -lopencv_objdetect -lopencv_imgproc -lopencv_core -lcairo -lpng -ljpeg -lexif -lz -lstdc++
 # Our archives stay invisible to libdarknet, which would else call our functions where a name is the same.
 DARKNET_LIBS = -Wl,--exclude-libs,ALL -L$(DARKNET) -ldarknet -Wl,-rpath,$(DARKNET)

@@ -178,6 +178,60 @@ int path_list_walk(struct path_list *list, const char *path, struct path_list *p
                    struct err *e);
 void path_list_release(struct path_list *list);
 
+/* ---- what is in FER-2013 ---- */
+
+#define AUDIT_SPLITS 3 /* Training, PublicTest, PrivateTest: in this order */
+
+/* Pictures are identical when all of their pixels are. */
+struct audit_split {
+    size_t n, of_class[FER_CLASSES];
+    size_t distinct;               /* different pictures */
+    size_t groups;                 /* of identical pictures */
+    size_t members;                /* pictures in these groups */
+    size_t surplus;                /* of them, those behind the first of each group */
+    size_t conflicts, conflicting; /* groups with more than one label, and their pictures */
+    size_t blank;                  /* pictures of one value only */
+};
+
+/* Pictures of one split that occur in another too. */
+struct audit_copies {
+    size_t n, of_class[FER_CLASSES];
+    size_t relabelled; /* at least one copy there has another label */
+};
+
+struct audit {
+    struct audit_split split[AUDIT_SPLITS], all;
+    struct audit_copies copies[AUDIT_SPLITS][AUDIT_SPLITS]; /* [of][in], in < of */
+    size_t *blank_row; /* (all.blank) indices in the data set; owned */
+};
+
+/* Counts what is in a data set with the labels of FER_NAMES. Returns 0 or -1 (nothing to release
+ * then). */
+int audit_init(struct audit *a, const struct dataset *d, struct err *e);
+void audit_release(struct audit *a);
+
+/* Why a Training row is left out, in the order in which they are asked. */
+enum leave_out {
+    LEAVE_OUT_BLANK,       /* one value only */
+    LEAVE_OUT_TEST_COPIES, /* identical to a picture of PublicTest or PrivateTest */
+    LEAVE_OUT_CONFLICTS,   /* identical to Training pictures of another label, and these */
+    LEAVE_OUT_SURPLUS,     /* identical to a Training picture before it */
+    LEAVE_OUT_REASONS
+};
+
+/* "blank,surplus" ... to bits 1 << enum leave_out; 0 and a message for anything else. */
+unsigned leave_out_parse(const char *text, struct err *e);
+
+/* Keeps the Training rows that there is no reason to leave out, and no row of another split (for
+ * LEAVE_OUT_TEST_COPIES these must be there). `left_out` gets the rows by reason. Returns 0 or -1
+ * with the data as they were. */
+int dataset_leave_out(struct dataset *d, unsigned reasons, size_t left_out[LEAVE_OUT_REASONS],
+                      struct err *e);
+
+/* Takes away Training's rows, and those of the other splits whose picture is one of Training's:
+ * `*dropped` of them. Returns 0 or -1 with the data as they were. */
+int dataset_drop_seen(struct dataset *d, size_t *dropped, struct err *e);
+
 /* ---- augmentation ---- */
 
 /* Random changes of a training picture, from the cfg's [net] keys. The neutral value leaves the
@@ -191,13 +245,17 @@ struct augmentation {
     double exposure; /* `exposure`: contrast and brightness by factors in [1/exposure, exposure]; 1.
                         A cfg's value below 1 means its inverse, as in darknet */
     double erase;    /* `erase`: probability of blanking a random box (Zhong et al. 2017); 0 */
+    double mixup;    /* `mixup`: probability of mixing with another picture and its label, in parts
+                        drawn from Beta(mixup_alpha, mixup_alpha) (Zhang et al. 2018); 0 */
+    double mixup_alpha; /* `mixup_alpha`, at most 1; .2 */
 };
 
 /* Reads the keys; -1 for one out of its bounds, with file and line. */
 int augmentation_init(struct augmentation *a, struct nn_net *net, struct err *e);
 
 /* Writes one picture (height x width bytes) as floats 0..1 (pixel/255), changed at random. The same
- * `key` gives the same change. Without augmentation (a NULL) it is only the conversion. */
+ * `key` gives the same change. Without augmentation (a NULL) it is only the conversion. Mixing
+ * takes two pictures and is left to the caller. */
 void augmentation_apply(const struct augmentation *a, uint64_t key, const unsigned char *pixels,
                         int width, int height, float *out);
 
@@ -205,11 +263,13 @@ void augmentation_apply(const struct augmentation *a, uint64_t key, const unsign
 
 /* darknet's triple PREFIX.cfg, PREFIX.weights, PREFIX.names. */
 struct model {
-    struct nn_net *net; /* owned */
-    struct names names; /* owned; as many as the network's outputs */
-    double margin;      /* `face_margin` of the cfg's [net]: face_crop's margin; 0 */
-    uint32_t checksum;  /* CRC-32 of the weights file */
-    char *prefix;       /* owned */
+    struct nn_net *net;  /* owned */
+    struct names names;  /* owned; as many as the network's outputs */
+    double margin;       /* `face_margin` of the cfg's [net]: face_crop's margin; 0 */
+    uint32_t checksum;   /* CRC-32 of the weights file */
+    char *prefix;        /* owned */
+    const char *darknet; /* libdarknet.so, which a classifier is to run the network with; NULL, as
+                            model_open leaves it: the engine of nn.h. Borrowed */
 };
 
 /* A triple whose parts do not fit each other is refused; so is a network whose input is not one
@@ -217,7 +277,8 @@ struct model {
 int model_open(struct model *m, const char *prefix, struct err *e);
 void model_close(struct model *m);
 
-/* Runs grey crops through the model. */
+/* Runs grey crops through the model. NULL when there is no memory, or darknet's library cannot run
+ * it. */
 struct classifier;
 struct classifier *classifier_new(const struct model *m, bool tta, struct err *e);
 void classifier_free(struct classifier *c);
@@ -232,6 +293,12 @@ void classifier_run(struct classifier *c, const unsigned char *pixels, size_t co
 
 #define METRICS_BINS 15
 
+/* The pictures whose top probability is in ((i)/METRICS_BINS, (i+1)/METRICS_BINS], for bin i. */
+struct metrics_bin {
+    size_t n, hits;
+    double confidence; /* sum of the top probabilities */
+};
+
 struct metrics {
     size_t n;
     int classes;
@@ -243,6 +310,7 @@ struct metrics {
     double log_loss;          /* mean negative log-probability of the truth, nats */
     double ece; /* expected calibration error, METRICS_BINS equal bins of the top probability
                    (Guo et al. 2017) */
+    struct metrics_bin bin[METRICS_BINS];
     double *precision, *recall, *f1; /* (classes), 0 where undefined; owned */
 };
 
@@ -250,6 +318,15 @@ struct metrics {
 int metrics_compute(struct metrics *m, const unsigned char *label, const float *probabilities,
                     size_t n, int classes, struct err *e);
 void metrics_release(struct metrics *m);
+
+/* A picture of the confusion matrix: rows are the truth, a cell has its count and its share of the
+ * row, which is its shade. A PNG, like the others. */
+int plot_confusion(const struct metrics *m, const struct names *names, const char *path,
+                   struct err *e);
+
+/* A reliability diagram: accuracy against confidence in METRICS_BINS bins, the gap between them,
+ * and how many pictures are in each (Guo et al. 2017). */
+int plot_reliability(const struct metrics *m, const char *path, struct err *e);
 
 /* The 95 % score interval of hits/n (Wilson 1927); 0 and 1 for no pictures. */
 void wilson_interval(size_t hits, size_t n, double *low, double *high);
@@ -276,6 +353,10 @@ struct training_options {
     int batch;          /* pictures an update; 0: the cfg's */
     uint64_t seed;
     bool resume; /* go on from PREFIX.state */
+    /* Models whose mean probabilities of the same changed picture are mixed into its target. */
+    const struct model *teachers; /* (teacher_count); borrowed */
+    int teacher_count;
+    double teacher_weight; /* their part of a target, 0 to 1; the label has the rest */
     /* Called after every update; returns true to stop (the state is saved). NULL: never. */
     bool (*on_step)(const struct training_progress *progress, void *context);
     /* Called after every epoch's validation; `best` when its weights were kept. NULL: never. */
@@ -298,12 +379,14 @@ int training_check_outputs(const char *prefix, struct err *e);
 
 /* Trains `net` on `train`, measures on `valid` after every epoch, and writes PREFIX.cfg, .names,
  * .weights (of the epoch with the best accuracy on `valid`, the first of equals), .history.csv,
- * .history.png and, after those, .state; a first .state is written before the first update. The
+ * .history.png and, after those, .state. PREFIX.cfg has the temperature of the softmax that makes
+ * the outputs fitted to those weights on `valid`; training runs at temperature 1, at which `net` is
+ * left, whatever its cfg has. A first .state is written before the first update. The
  * same options, data and number of threads give the same bytes, interrupted and resumed or not. An
  * epoch is as many full batches as the pictures make (at least one) in an order shuffled anew. Sets
- * the net's max_batches to the length of the run. A state of another cfg, data, seed, batch or
- * number of epochs is refused; of another number of threads noted. A loss that is no finite number
- * ends the run, with the best weights and the last state kept. */
+ * the net's max_batches to the length of the run. A state of another cfg, data, seed, batch,
+ * number of epochs or other teachers is refused; of another number of threads noted. A loss that is
+ * no finite number ends the run, with the best weights and the last state kept. */
 enum training_result train_general(struct nn_net *net, const struct names *names,
                                    const struct dataset *train, const struct dataset *valid,
                                    const struct training_options *options, struct err *e);

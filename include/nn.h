@@ -82,6 +82,21 @@ int nn_net_option(struct nn_net *net, const char *key, double fallback, double l
  * past the last. Owned by net, valid until the next nn_net_option. */
 const char *nn_net_warning(struct nn_net *net, int i);
 
+/* The temperature of the softmax that makes the outputs: the last layer, or the one below a last
+ * [cost]. 0 when there is none, or when it has several groups. */
+double nn_net_temperature(const struct nn_net *net);
+
+/* Sets it, for predictors and trainers that exist already too; without such a softmax nothing
+ * happens. The cfg's text stays as it was read. */
+void nn_net_set_temperature(struct nn_net *net, double temperature);
+
+/* The text of a cfg with this `temperature` (1e-3 to 1e3, written with four decimals) in the
+ * section of that softmax, and without the key for 0; every other byte as it was. `name` stands for
+ * the path in messages. In new memory; NULL when the text is no cfg or has no section to write it
+ * in. */
+char *nn_cfg_with_temperature(const char *name, const char *text, double temperature,
+                              struct err *e);
+
 /* What the cfg's [net] says of training length and batches (0 when it is silent). */
 int nn_net_batch(const struct nn_net *net); /* pictures in an update, all subdivisions together */
 long nn_net_max_batches(const struct nn_net *net);
@@ -114,6 +129,21 @@ void nn_predictor_free(struct nn_predictor *p);
 /* Runs `count` pictures of layer first's input values each; writes layer last-1's values a picture.
  * A picture's result does not depend on the others. */
 void nn_predictor_run(struct nn_predictor *p, const float *input, size_t count, float *output);
+
+/* ---- inference by darknet itself ---- */
+
+struct nn_darknet;
+
+/* The network, with its parameters as they are now, in darknet's own library: the file `library`
+ * (Debian's package darknet: /usr/lib/darknet/libdarknet.so; the interface is that of
+ * https://github.com/pjreddie/darknet), which is opened by this call. NULL when it cannot be, and
+ * for the few networks that would crash it. Standard output and standard error of the process lead
+ * nowhere while it loads, because it prints there. */
+struct nn_darknet *nn_darknet_new(const struct nn_net *net, const char *library, struct err *e);
+void nn_darknet_free(struct nn_darknet *d);
+
+/* Runs `count` pictures, one by one on one thread; writes the last layer's values a picture. */
+void nn_darknet_run(struct nn_darknet *d, const float *input, size_t count, float *output);
 
 /* ---- training ---- */
 
@@ -151,8 +181,14 @@ double nn_trainer_rate(const struct nn_trainer *t);
 double nn_trainer_step(struct nn_trainer *t, const float *input, const float *target,
                        float *output);
 
-/* Everything a resumed run needs to go on as if it had not stopped: parameters, optimiser, step
- * count. Host byte order and layout of this build's network; -1 and a reason when it does not fit.
+/* The model as it stands: copies to `to`, a network of the same cfg, the parameters, or with the
+ * cfg's `ema_alpha` their moving average (Polyak & Juditsky 1992), and what a weights file says
+ * beside them. */
+void nn_trainer_export(const struct nn_trainer *t, struct nn_net *to);
+
+/* Everything a resumed run needs to go on as if it had not stopped: parameters, optimiser,
+ * average, step count. Host byte order and layout of this build's network; -1 and a reason when it
+ * does not fit.
  */
 int nn_trainer_save(const struct nn_trainer *t, FILE *stream, struct err *e);
 int nn_trainer_load(struct nn_trainer *t, FILE *stream, struct err *e);
@@ -164,7 +200,8 @@ int nn_trainer_load(struct nn_trainer *t, FILE *stream, struct err *e);
 void nn_set_threads(int threads);
 int nn_threads(void);
 
-/* The kernels in use, such as `oneDNN 2.6.3, AVX-512`; static text. */
+/* The kernels in use, such as `oneDNN 2.6.3, AVX-512, Winograd by LIBXSMM` (without the last where
+ * all convolutions are direct); static text. */
 const char *nn_engine_name(void);
 
 #endif

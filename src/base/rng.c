@@ -62,6 +62,16 @@ float rng_normal(struct rng *r)
     return (float)(sqrt(-2 * log(u)) * cos(2 * 3.14159265358979323846 * v));
 }
 
+double rng_beta(struct rng *r, double a)
+{
+    double x, y;
+    do {
+        x = pow((double)rng_uniform(r), 1 / a);
+        y = pow((double)rng_uniform(r), 1 / a);
+    } while (x + y > 1 || x + y <= 0);
+    return x / (x + y);
+}
+
 void rng_shuffle(struct rng *r, uint32_t *index, size_t n)
 {
     for (size_t i = n; i > 1; i--) {

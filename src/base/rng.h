@@ -31,6 +31,9 @@ uint64_t rng_below(struct rng *r, uint64_t n);
 /* Normal with mean 0 and deviation 1 (Box-Muller). */
 float rng_normal(struct rng *r);
 
+/* Beta(a, a), 0 < a <= 1 (Jöhnk 1964). */
+double rng_beta(struct rng *r, double a);
+
 /* Fisher-Yates shuffle of `n` indices. */
 void rng_shuffle(struct rng *r, uint32_t *index, size_t n);
 

@@ -15,6 +15,10 @@
 #define FERCLI_DATADIR "/usr/local/share/fercli"
 #endif
 
+#ifndef DARKNET_LIBRARY
+#define DARKNET_LIBRARY "/usr/lib/darknet/libdarknet.so"
+#endif
+
 /* ---- diagnostics ---- */
 
 static void __attribute__((format(printf, 1, 0))) say(const char *format, va_list args)
@@ -163,6 +167,12 @@ char *find_model(const char *asked, struct err *e)
     free(places[0]);
     free(places[1]);
     return found;
+}
+
+const char *darknet_library(void)
+{
+    const char *environment = getenv("FERCLI_DARKNET");
+    return environment && *environment ? environment : DARKNET_LIBRARY;
 }
 
 int load_model(struct model *m, const char *asked, const struct common_options *common,

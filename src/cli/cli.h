@@ -54,6 +54,9 @@ char *find_model(const char *asked, struct err *e);
 int load_model(struct model *m, const char *asked, const struct common_options *common,
                struct err *e);
 
+/* darknet's library: the file that FERCLI_DARKNET names, else the one of Debian's package. */
+const char *darknet_library(void);
+
 /* A file or folder that comes with the program, such as "cfg/general.cfg": from the parent of the
  * binary's folder (a built tree), else from the installed data folder. In new memory; NULL with a
  * message that lists both. */

@@ -33,8 +33,9 @@ static const struct option_spec MODEL_OPTIONS[] = {
                 "print the label uncertain when the highest probability is below P"),
     OPTION_CHOICE(
         "engine", 0, struct classify_options, engine, "ENGINE", ENGINES,
-        "what runs the network: native (the default); darknet, darknet's own library, is not "
-        "built into this version"),
+        "what runs the network: native (the default), or darknet: darknet's own library, to "
+        "compare with; slower. It is the one of Debian's package darknet, or the libdarknet.so "
+        "that the environment variable FERCLI_DARKNET names"),
     OPTION_END};
 
 static const struct option_spec MODE_OPTIONS[] = {
@@ -52,6 +53,11 @@ static const struct option_spec EVALUATION_OPTIONS[] = {
                 "which rows: Training, PublicTest or PrivateTest, or several joined by commas"),
     OPTION_TEXT("labelled", 0, struct classify_options, evaluation.labelled, "DIR",
                 "evaluate on a folder that has a sub-folder of pictures for each class"),
+    OPTION_FLAG("unseen", 0, struct classify_options, evaluation.unseen,
+                "leave out the rows of --fer-csv whose picture is one of Training's too"),
+    OPTION_TEXT("plots", 0, struct classify_options, evaluation.plots, "DIR",
+                "draw the confusion matrix and the reliability diagram: confusion.png and "
+                "reliability.png in DIR"),
     OPTION_REAL("min-accuracy", 0, struct classify_options, evaluation.min_accuracy, 0, 1, "F",
                 "exit with status 4 when the accuracy is below F, a fraction such as 0.65"),
     OPTION_END};
@@ -98,7 +104,12 @@ static int check_evaluation(const struct classify_options *o, int operand_count,
         return err_set(e, "--fer-csv needs --split: Training, PublicTest or PrivateTest");
     if (v->labelled && v->split)
         return err_set(e, "--split is about --fer-csv, not --labelled");
-    return v->split && splits_parse(v->split, e) == 0 ? -1 : 0;
+    if (v->labelled && v->unseen)
+        return err_set(e, "--unseen is about --fer-csv, not --labelled");
+    const unsigned splits = v->split ? splits_parse(v->split, e) : 0;
+    if (v->unseen && (splits & SPLIT_TRAINING))
+        return err_set(e, "--unseen leaves no row of Training: name other splits");
+    return v->split && splits == 0 ? -1 : 0;
 }
 
 static int check(const struct classify_options *o, int operand_count, char **operands,
@@ -106,12 +117,14 @@ static int check(const struct classify_options *o, int operand_count, char **ope
 {
     if (o->detect && o->no_detect)
         return err_set(e, "--detect and --no-detect exclude each other");
-    if (o->engine == ENGINE_DARKNET)
-        return err_set(e, "--engine darknet is not built into this version; use --engine native");
     if (is_evaluation(o))
         return check_evaluation(o, operand_count, operands, e);
     if (o->evaluation.split)
         return err_set(e, "--split needs --fer-csv");
+    if (o->evaluation.unseen)
+        return err_set(e, "--unseen needs --fer-csv");
+    if (o->evaluation.plots)
+        return err_set(e, "--plots needs --fer-csv or --labelled");
     if (o->evaluation.min_accuracy >= 0)
         return err_set(e, "--min-accuracy needs --fer-csv or --labelled");
     return inputs_check(&o->pictures.inputs, operand_count, operands, e);
@@ -173,6 +186,10 @@ static int run(const void *options, int operand_count, char **operands)
         complain("%s", e.text);
         return STATUS_UNUSABLE;
     }
+    if (o->engine == ENGINE_DARKNET) {
+        model.darknet = darknet_library();
+        detail(&o->pictures.common, "the network runs in '%s'", model.darknet);
+    }
     int status = is_evaluation(o) ? evaluate_model(o, &model)
                                   : classify_inputs(o, &model, operand_count, operands);
     model_close(&model);
@@ -195,11 +212,13 @@ const struct command CMD_CLASSIFY = {
         "With --fer-csv or --labelled in place of INPUT it prints how often the model is right: "
         "accuracy with its 95 % interval, balanced accuracy, macro F1, figures for each class, the "
         "confusion matrix and the calibration error. In a labelled folder the largest face of each "
-        "picture counts, or the whole picture when faces are found in under half of them.\n"
+        "picture counts, or the whole picture when faces are found in under half of them. Of "
+        "FER-2013's test pictures some are in Training as well: --unseen leaves these out.\n"
         "\n"
         "  fercli classify photo.jpg\n"
         "  fercli classify --format jsonl -o faces.jsonl photos\n"
         "  fercli classify --fer-csv fer2013.csv --split PublicTest\n"
+        "  fercli classify --fer-csv fer2013.csv --split PublicTest --plots plots\n"
         "  fercli classify --labelled test-pictures --min-accuracy 0.6\n",
     .groups = {{"Input", INPUT_OPTIONS},
                {"Model", MODEL_OPTIONS},

@@ -373,7 +373,7 @@ static int run(const void *options, int operand_count, char **operands)
 const struct command CMD_FINETUNE = {
     .name = "finetune",
     .summary = "tune a model to one person's pictures",
-    .operands = "",
+    .operands = "--user DIR --out PREFIX",
     .description =
         "Trains the head of a model, the layers behind its last convolutional or pooling one, on "
         "pictures of one person, and writes the result as PREFIX.cfg, PREFIX.names and "

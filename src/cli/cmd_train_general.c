@@ -5,33 +5,42 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "cli/audit_report.h"
 #include "cli/cli.h"
 #include "cli/rows.h"
+#include "cli/training_data.h"
 
 struct train_options {
     struct common_options common;
-    const char *fer_csv, *train, *valid; /* the CSV, or both folders */
+    struct training_data_options data;
     const char *cfg, *names, *init, *out;
-    const char *cascade;
     int epochs, batch; /* 0: the cfg's */
-    bool resume, force, detect, no_detect;
+    struct option_list teachers;
+    double teacher_weight;
+    bool resume, force, audit;
 };
 
-static const struct train_options DEFAULTS = {.common = COMMON_DEFAULTS};
+static const struct train_options DEFAULTS = {.common = COMMON_DEFAULTS, .teacher_weight = .7};
 
 static const struct option_spec DATA_TABLE[] = {
-    OPTION_TEXT("fer-csv", 0, struct train_options, fer_csv, "FILE",
+    OPTION_TEXT("fer-csv", 0, struct train_options, data.fer_csv, "FILE",
                 "FER-2013's CSV, plain or gzip: trains on Training, selects on PublicTest"),
-    OPTION_TEXT("train", 0, struct train_options, train, "DIR",
+    OPTION_TEXT("train", 0, struct train_options, data.train, "DIR",
                 "pictures to train on, in a sub-folder for each class"),
-    OPTION_TEXT("valid", 0, struct train_options, valid, "DIR",
+    OPTION_TEXT("valid", 0, struct train_options, data.valid, "DIR",
                 "pictures to select on, likewise; goes with --train"),
-    OPTION_FLAG("detect", 0, struct train_options, detect,
+    OPTION_FLAG("detect", 0, struct train_options, data.detect,
                 "cut the largest face out of each picture of --train and --valid"),
-    OPTION_FLAG("no-detect", 0, struct train_options, no_detect,
+    OPTION_FLAG("no-detect", 0, struct train_options, data.no_detect,
                 "take these pictures whole, as faces (default: as most of --train asks for)"),
-    OPTION_TEXT("cascade", 0, struct train_options, cascade, "FILE",
+    OPTION_TEXT("cascade", 0, struct train_options, data.cascade, "FILE",
                 "Haar cascade of the detector (default: opencv-data's frontalface_alt2)"),
+    OPTION_FLAG("audit", 0, struct train_options, audit,
+                "print what is in --fer-csv's rows, with copies, conflicting labels and blank "
+                "pictures, and train nothing"),
+    OPTION_TEXT("leave-out", 0, struct train_options, data.leave_out, "LIST",
+                "leave out of --fer-csv's Training: blank, test-copies, conflicts, surplus, or "
+                "several joined by commas"),
     OPTION_END};
 
 static const struct option_spec TRAINING_TABLE[] = {
@@ -47,6 +56,12 @@ static const struct option_spec TRAINING_TABLE[] = {
                    "passes over the training pictures (default: the cfg's max_batches)"),
     OPTION_INTEGER("batch", 0, struct train_options, batch, 1, 65536, "N",
                    "pictures an update (default: the cfg's batch)"),
+    OPTION_LIST("teacher", 0, struct train_options, teachers, "PREFIX",
+                "a model whose probabilities are learnt beside the labels; given several times, "
+                "their mean is"),
+    OPTION_REAL("teacher-weight", 0, struct train_options, teacher_weight, 0, 1, "F",
+                "how much of what is learnt the teachers say, the labels having the rest (default: "
+                "0.7)"),
     OPTION_FLAG("resume", 0, struct train_options, resume, "go on from PREFIX.state"),
     OPTION_FLAG("force", 0, struct train_options, force,
                 "begin anew although PREFIX.state or PREFIX.weights is there"),
@@ -63,9 +78,11 @@ static const struct column COLUMNS[] = {
 /* A run of the command. */
 struct job {
     const struct train_options *options;
-    struct nn_net *net;           /* owned */
-    struct names names;           /* owned */
-    struct dataset train, valid;  /* owned */
+    struct nn_net *net;        /* owned */
+    struct names names;        /* owned */
+    struct training_data data; /* owned */
+    struct model *teachers;    /* (teacher_count), those opened; owned */
+    int teacher_count;
     struct rows *rows;            /* owned */
     char bar[32];                 /* the bar's title, such as "epoch 3/60" */
     size_t bar_base;              /* pictures of the epoch that a run before this one made */
@@ -91,20 +108,15 @@ static int check_usage(const struct train_options *o, int operand_count, char **
 {
     if (operand_count > 0)
         return err_set(e, "it takes options only, not '%s'", operands[0]);
+    if (o->audit && (o->out || o->data.leave_out))
+        return err_set(e, "--%s does not go with --audit, which trains nothing",
+                       o->out ? "out" : "leave-out");
+    if (o->audit)
+        return o->data.fer_csv ? 0 : err_set(e, "--audit needs --fer-csv");
     if (!o->out)
         return err_set(e, "--out PREFIX is missing");
-    if (!o->fer_csv && !o->train && !o->valid)
-        return err_set(e, "--fer-csv FILE, or --train DIR and --valid DIR, is missing");
-    if (o->fer_csv && (o->train || o->valid))
-        return err_set(e, "--fer-csv does not go with --train and --valid");
-    if (!o->fer_csv && (!o->train || !o->valid))
-        return err_set(e, "--%s DIR is missing beside --%s", o->train ? "valid" : "train",
-                       o->train ? "train" : "valid");
-    if (o->detect && o->no_detect)
-        return err_set(e, "--detect and --no-detect exclude each other");
-    if (o->fer_csv && (o->detect || o->cascade))
-        return err_set(e, "--%s is for --train and --valid, FER-2013's pictures are faces",
-                       o->detect ? "detect" : "cascade");
+    if (training_data_check(&o->data, e))
+        return -1;
     if (o->resume && o->force)
         return err_set(e, "--resume and --force exclude each other");
     for (int i = 0; i < 2 && !o->resume && !o->force; i++) {
@@ -117,7 +129,7 @@ static int check_usage(const struct train_options *o, int operand_count, char **
     return 0;
 }
 
-/* ---- network and data ---- */
+/* ---- the network ---- */
 
 static int read_network(struct job *job, struct err *e)
 {
@@ -141,6 +153,11 @@ static int read_network(struct job *job, struct err *e)
         note(&o->common, "%s", warning);
     if (o->names ? names_read(&job->names, o->names, e) : names_init_fer(&job->names, e))
         return -1;
+    if (job->names.count != nn_net_outputs(job->net))
+        return err_set(e, "'%s' has %d outputs for %d names%s%s%s", o->cfg ? o->cfg : "general.cfg",
+                       nn_net_outputs(job->net), job->names.count,
+                       o->names ? " in '" : ", FER-2013's", o->names ? o->names : "",
+                       o->names ? "'" : "");
     if (o->init && o->resume)
         note(&o->common, "--init is not read: the run goes on from '%s.state'", o->out);
     else if (o->init && nn_net_load_weights(job->net, o->init, e))
@@ -148,47 +165,23 @@ static int read_network(struct job *job, struct err *e)
     return 0;
 }
 
-static int read_folder(struct job *job, struct dataset *d, const char *dir, enum face_mode *mode,
-                       struct err *e)
+static int open_teachers(struct job *job, struct err *e)
 {
-    const struct train_options *o = job->options;
-    struct detector_options detector = DETECTOR_DEFAULTS;
-    struct folder_report report = {0};
-    struct folder_options folder = {
-        .mode = *mode, .detector = &detector, .size = nn_net_input(job->net).width};
-    detector.cascade = o->cascade;
-    if (nn_net_option(job->net, "face_margin", 0, 0, 1, &folder.margin, e))
-        return -1;
-    int result = dataset_read_folder(d, dir, &job->names, &folder, &report, e);
-    if (result == 0) {
-        *mode = report.mode;
-        note(&o->common, "'%s': %zu pictures, %s; %zu without a face, %zu unreadable", dir,
-             d->count, report.mode == FACE_WHOLE ? "taken whole" : "the largest face of each",
-             report.without_face, report.unreadable);
-        for (size_t i = 0; i < report.without_face + report.unreadable; i++)
-            note(&o->common, "%s", report.message[i]);
-    }
-    folder_report_release(&report);
-    return result;
+    const struct option_list *list = &job->options->teachers;
+    job->teachers = calloc(OPTION_LIST_MAX, sizeof(*job->teachers));
+    if (!job->teachers)
+        return err_memory(e);
+    for (int i = 0; i < list->count; i++, job->teacher_count++)
+        if (model_open(&job->teachers[i], list->item[i], e))
+            return -1;
+    return 0;
 }
 
-static int read_folders(struct job *job, struct err *e)
+static void close_teachers(struct job *job)
 {
-    const struct train_options *o = job->options;
-    enum face_mode mode = o->detect ? FACE_DETECT : o->no_detect ? FACE_WHOLE : FACE_AUTO;
-    if (read_folder(job, &job->train, o->train, &mode, e))
-        return -1;
-    /* Both must be prepared alike, so --train decides for --valid. */
-    return interrupted ? 0 : read_folder(job, &job->valid, o->valid, &mode, e);
-}
-
-static int read_csv(struct job *job, struct err *e)
-{
-    const char *path = job->options->fer_csv;
-    if (dataset_read_fer_csv(&job->train, path, SPLIT_TRAINING, &job->names, e))
-        return -1;
-    return interrupted ? 0
-                       : dataset_read_fer_csv(&job->valid, path, SPLIT_PUBLIC_TEST, &job->names, e);
+    for (int i = 0; i < job->teacher_count; i++)
+        model_close(&job->teachers[i]);
+    free(job->teachers);
 }
 
 /* ---- reports while training ---- */
@@ -266,13 +259,13 @@ static void on_note(const char *text, void *context)
 static int read_data(struct job *job, struct err *e)
 {
     const struct common_options *common = &job->options->common;
-    if (job->options->fer_csv ? read_csv(job, e) : read_folders(job, e))
+    if (training_data_read(&job->data, &job->options->data, common, job->net, &job->names, e))
         return -1;
     if (!interrupted)
         note(
             common,
             "%zu pictures to train on, %zu to select on; %zu parameters, %.3g MFLOPs a picture; %s",
-            job->train.count, job->valid.count, nn_net_parameters(job->net),
+            job->data.train.count, job->data.valid.count, nn_net_parameters(job->net),
             nn_net_flops(job->net) * 1e-6, nn_engine_name());
     return 0;
 }
@@ -285,13 +278,16 @@ static enum training_result train(struct job *job, struct err *e)
                                        .batch = o->batch,
                                        .seed = o->common.seed,
                                        .resume = o->resume,
+                                       .teachers = job->teachers,
+                                       .teacher_count = job->teacher_count,
+                                       .teacher_weight = o->teacher_weight,
                                        .on_step = on_step,
                                        .on_epoch = on_epoch,
                                        .on_note = on_note,
                                        .context = job};
     job->epoch_start = now();
     enum training_result result =
-        train_general(job->net, &job->names, &job->train, &job->valid, &options, e);
+        train_general(job->net, &job->names, &job->data.train, &job->data.valid, &options, e);
     progress_end();
     return result;
 }
@@ -335,13 +331,15 @@ static int run(const void *options, int operand_count, char **operands)
         complain("train-general: %s (see 'fercli train-general --help')", e.text);
         return STATUS_USAGE;
     }
+    interruption_catch();
+    if (o->audit)
+        return audit_csv(&o->common, o->data.fer_csv);
     if (training_check_outputs(o->out, &e)) {
         complain("%s", e.text);
         return STATUS_PARTIAL;
     }
-    interruption_catch();
     nn_set_threads(o->common.threads);
-    int failed = read_network(&job, &e) || read_data(&job, &e);
+    int failed = read_network(&job, &e) || open_teachers(&job, &e) || read_data(&job, &e);
     /* A read that a signal cut short is no bad file. */
     if (interrupted)
         status = STATUS_INTERRUPTED;
@@ -349,8 +347,8 @@ static int run(const void *options, int operand_count, char **operands)
         complain("%s", e.text);
     else
         status = train_and_report(&job, &e);
-    dataset_release(&job.train);
-    dataset_release(&job.valid);
+    training_data_release(&job.data);
+    close_teachers(&job);
     names_release(&job.names);
     nn_net_free(job.net);
     return status;
@@ -359,13 +357,14 @@ static int run(const void *options, int operand_count, char **operands)
 const struct command CMD_TRAIN_GENERAL = {
     .name = "train-general",
     .summary = "train a model on FER-2013 or on labelled folders",
-    .operands = "",
+    .operands = "--fer-csv FILE --out PREFIX",
     .description =
         "Trains the network of a darknet cfg and keeps the weights of the epoch with the best "
         "accuracy on "
         "the pictures to select on: FER-2013's PublicTest (PrivateTest is never looked at) or the "
         "folder of "
-        "--valid. Prints a row for each epoch.\n"
+        "--valid. Prints a row for each epoch. The probabilities of the model are calibrated on "
+        "the same pictures: the cfg's softmax gets the temperature that makes them most likely.\n"
         "\n"
         "Writes PREFIX.cfg, PREFIX.names and PREFIX.weights (the model), PREFIX.history.csv and "
         "PREFIX.history.png (loss and accuracy by epoch), and PREFIX.state. After Ctrl-C (exit "
@@ -374,14 +373,20 @@ const struct command CMD_TRAIN_GENERAL = {
         "files that "
         "come out are byte for byte those of a run that was not interrupted, given the same --seed "
         "and the "
-        "same number of threads. A state of another cfg, other pictures, or another seed, batch or "
-        "number of "
-        "epochs is refused.\n"
+        "same number of threads. A state of another cfg, other pictures, other teachers, or "
+        "another "
+        "seed, batch or number of epochs is refused.\n"
         "\n"
         "Without --resume a PREFIX.state or PREFIX.weights that is there is never replaced, unless "
         "--force "
         "is given: then the state is replaced when training begins, the model after the first "
         "epoch.\n"
+        "\n"
+        "With --audit it prints what is in the CSV instead: pictures by split and class, groups of "
+        "identical pictures inside a split and across two, conflicting labels, and blank "
+        "pictures. --leave-out keeps such rows out of Training: blank (one value only), "
+        "test-copies (identical to a picture of PublicTest or PrivateTest), conflicts (all of a "
+        "group with more than one label) and surplus (all but the first of a group).\n"
         "\n"
         "An epoch is as many full batches as the pictures make. With --epochs the learning rate's "
         "policy "

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "cli/cli.h"
+#include "cli/faces_common.h"
 #include "cli/output.h"
 #include "cli/rows.h"
 
@@ -16,6 +18,7 @@ struct samples {
     const char *source;  /* the file or folder */
     size_t left_out;     /* pictures without a face */
     size_t unreadable;
+    size_t seen;         /* left out because they are in Training too */
     enum face_mode mode; /* of a folder */
 };
 
@@ -49,10 +52,16 @@ static int read_csv(struct samples *s, const struct evaluation *job, int size, s
     const struct evaluation_options *o = job->options;
     unsigned splits = splits_parse(o->split, e);
     s->source = o->fer_csv;
-    if (!splits || dataset_read_fer_csv(&s->data, o->fer_csv, splits, &job->model->names, e))
+    if (!splits)
+        return -1;
+    if (dataset_read_fer_csv(&s->data, o->fer_csv, splits | (o->unseen ? SPLIT_TRAINING : 0),
+                             &job->model->names, e))
+        return -1;
+    if (o->unseen && dataset_drop_seen(&s->data, &s->seen, e))
         return -1;
     if (s->data.count == 0)
-        return err_set(e, "'%s' has no row of %s", o->fer_csv, o->split);
+        return err_set(e, "'%s' has no row of %s%s", o->fer_csv, o->split,
+                       o->unseen ? " that is not in Training too" : "");
     return fit_size(&s->data, size, e);
 }
 
@@ -127,6 +136,7 @@ static void write_json(const struct metrics *m, const struct evaluation *job,
     json_integer(&j, "n", (long long)m->n);
     json_integer(&j, "without_face", (long long)s->left_out);
     json_integer(&j, "unreadable", (long long)s->unreadable);
+    json_integer(&j, "left_out_seen", (long long)s->seen);
     json_array(&j, "confusion");
     for (int i = 0; i < m->classes; i++) {
         json_array(&j, NULL);
@@ -176,6 +186,8 @@ static void write_sources(const struct metrics *m, const struct evaluation *job,
     if (s->left_out + s->unreadable > 0)
         fprintf(out, "left out           %zu without a face, %zu unreadable\n", s->left_out,
                 s->unreadable);
+    if (s->seen > 0)
+        fprintf(out, "left out           %zu that are in Training too\n", s->seen);
     fprintf(out, "model              %s, checksum %08x\n\n", job->model->prefix,
             (unsigned)job->model->checksum);
 }
@@ -263,6 +275,28 @@ static int write_report(const struct metrics *m, const struct evaluation *job,
     return output_commit(&out, e);
 }
 
+static int write_plot(const char *dir, const char *name, const struct metrics *m,
+                      const struct names *names, struct err *e)
+{
+    char *path = path_join(dir, name);
+    if (!path)
+        return err_memory(e);
+    int result = names ? plot_confusion(m, names, path, e) : plot_reliability(m, path, e);
+    free(path);
+    return result;
+}
+
+static int write_plots(const struct metrics *m, const struct evaluation *job, struct err *e)
+{
+    const char *dir = job->options->plots;
+    if (!dir)
+        return 0;
+    return write_plot(dir, "confusion.png", m, &job->model->names, e) ||
+                   write_plot(dir, "reliability.png", m, NULL, e)
+               ? -1
+               : 0;
+}
+
 /* ---- all ---- */
 
 static enum status judge(const struct metrics *m, const struct evaluation *job,
@@ -285,7 +319,7 @@ static enum status measure(const struct evaluation *job, const struct samples *s
                                           job->model->names.count, e)) {
         complain("%s", e->text);
         status = interrupted ? STATUS_INTERRUPTED : STATUS_UNUSABLE;
-    } else if (write_report(&m, job, s, e)) {
+    } else if (write_report(&m, job, s, e) || write_plots(&m, job, e)) {
         complain("%s", e->text);
         status = STATUS_PARTIAL;
     } else {
@@ -300,6 +334,11 @@ int evaluate(const struct evaluation *job)
 {
     struct samples s = {0};
     struct err e;
+    /* Not after minutes of work. */
+    if (job->options->plots && folders_make(job->options->plots, &e)) {
+        complain("%s", e.text);
+        return STATUS_PARTIAL;
+    }
     const int size = nn_net_input(job->model->net).width;
     int failed =
         job->options->fer_csv ? read_csv(&s, job, size, &e) : read_labelled(&s, job, size, &e);

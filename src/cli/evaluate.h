@@ -12,6 +12,8 @@ struct evaluation_options {
     const char *fer_csv;  /* NULL without */
     const char *split;    /* of the CSV */
     const char *labelled; /* folder, NULL without */
+    bool unseen;          /* without the CSV's rows whose picture is in Training too */
+    const char *plots;    /* folder for the pictures, NULL without */
     double min_accuracy;  /* below 0: not asked for */
 };
 

@@ -61,8 +61,7 @@ static int make_folder(const char *path, struct err *e)
     return err_set(e, "cannot make the folder '%s': %s", path, strerror(reason));
 }
 
-/* Makes the folder and those above it. */
-static int make_folders(const char *path, struct err *e)
+int folders_make(const char *path, struct err *e)
 {
     char *copy = strdup(path);
     if (!copy)
@@ -87,9 +86,9 @@ int faces_prepare(const struct picture_options *options, struct err *e)
         note(&options->common, "--crop-size does nothing without --crops");
     if (!o->crops && o->margin >= 0)
         note(&options->common, "--margin does nothing without --crops");
-    if (o->crops && make_folders(o->crops, e))
+    if (o->crops && folders_make(o->crops, e))
         return -1;
-    return o->annotate ? make_folders(o->annotate, e) : 0;
+    return o->annotate ? folders_make(o->annotate, e) : 0;
 }
 
 /* ---- file names ---- */

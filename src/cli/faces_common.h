@@ -41,6 +41,9 @@ struct crop_form {
     double margin; /* of face_crop */
 };
 
+/* Makes the folder and those above it; one that is there is fine. */
+int folders_make(const char *path, struct err *e);
+
 /* Notes options that do nothing without another; makes the folders of --crops and --annotate. */
 int faces_prepare(const struct picture_options *options, struct err *e);
 

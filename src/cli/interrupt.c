@@ -3,8 +3,11 @@
  * No handler may run on the stack of a computing thread: oneDNN's generated matrix products keep
  * data below the stack pointer, further than the 128 bytes that the kernel leaves alone, and a
  * signal's frame there corrupts memory (seen with oneDNN 2.6 on AVX-512). So the signals are
- * blocked in all threads and one thread of their own waits for them. It nudges the main thread,
- * lest that stay in a blocked read; the nudge's handler does nothing, on a stack of its own. */
+ * blocked in all threads of ours and one thread waits for them. A library may have made threads of
+ * its own while it was loaded (OpenBLAS does, below OpenCV); those do not block the signals and
+ * compute nothing of ours, so a handler is there for them too. Either way the main thread is
+ * nudged, lest it stay in a blocked read; the nudge's handler does nothing, on a stack of its own.
+ */
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -22,16 +25,27 @@ static void on_nudge(int number)
     (void)number;
 }
 
+/* The first signal is noted; the second ends the program as if it had never been caught. */
+static void take(int number)
+{
+    if (atomic_exchange(&interrupted, number) == 0) {
+        pthread_kill(main_thread, NUDGE);
+        return;
+    }
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    signal(number, SIG_DFL);
+    raise(number);
+    pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+}
+
 static void *wait_for_signals(void *signals)
 {
     int number;
-    sigwait(signals, &number);
-    interrupted = number;
-    pthread_kill(main_thread, NUDGE);
-    sigwait(signals, &number);
-    /* The second one ends the program as if it had never been caught. */
-    pthread_sigmask(SIG_UNBLOCK, signals, NULL);
-    raise(number);
+    for (;;)
+        if (sigwait(signals, &number) == 0)
+            take(number);
     return NULL;
 }
 
@@ -45,14 +59,16 @@ void interruption_catch(void)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     /* A shell's background job ignores SIGINT; what is ignored cannot be waited for. */
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
+    struct sigaction taken = {.sa_handler = take};
+    taken.sa_mask = signals;
+    sigaction(SIGINT, &taken, NULL);
+    sigaction(SIGTERM, &taken, NULL);
     sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof(stack)}, NULL);
     struct sigaction nudge = {.sa_handler = on_nudge, .sa_flags = SA_ONSTACK};
     sigemptyset(&nudge.sa_mask);
     sigaction(NUDGE, &nudge, NULL);
     /* Threads inherit the mask, so this comes before the engine makes its own. Without the waiter
-     * the signals keep their default action. */
+     * they must do with the handler. */
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     if (pthread_create(&waiter, NULL, wait_for_signals, &signals))
         pthread_sigmask(SIG_UNBLOCK, &signals, NULL);

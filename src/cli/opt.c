@@ -166,6 +166,15 @@ static int set_choice(const struct option_spec *o, void *field, const char *valu
     return err_set(e, "option '--%s': '%s' is none of %s", o->name, value, list);
 }
 
+static int add_to_list(const struct option_spec *o, struct option_list *list, const char *value,
+                       struct err *e)
+{
+    if (list->count == OPTION_LIST_MAX)
+        return err_set(e, "option '--%s' is given more than %d times", o->name, OPTION_LIST_MAX);
+    list->item[list->count++] = value;
+    return 0;
+}
+
 static bool takes_value(const struct option_spec *o)
 {
     return o->kind != OPTION_KIND_FLAG && o->kind != OPTION_KIND_CLEAR;
@@ -184,6 +193,8 @@ static int set_field(const struct parser *p, const struct option_spec *o, const 
     case OPTION_KIND_TEXT:
         *(const char **)field = value;
         return 0;
+    case OPTION_KIND_LIST:
+        return add_to_list(o, field, value, p->e);
     case OPTION_KIND_INTEGER:
         return set_integer(o, field, value, p->e);
     case OPTION_KIND_SEED:

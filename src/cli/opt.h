@@ -24,10 +24,17 @@ enum option_kind {
     OPTION_KIND_FLAG,    /* bool, becomes true */
     OPTION_KIND_CLEAR,   /* bool, becomes false */
     OPTION_KIND_TEXT,    /* const char *, points into argv */
+    OPTION_KIND_LIST,    /* struct option_list: a text for each time it is given */
     OPTION_KIND_INTEGER, /* int */
     OPTION_KIND_SEED,    /* uint64_t */
     OPTION_KIND_REAL,    /* double */
     OPTION_KIND_CHOICE   /* int, index into choices */
+};
+
+#define OPTION_LIST_MAX 16
+struct option_list {
+    int count;
+    const char *item[OPTION_LIST_MAX]; /* point into argv */
 };
 
 struct option_spec {
@@ -52,6 +59,10 @@ struct option_spec {
 #define OPTION_TEXT(name, letter, type, field, argument, help)                                     \
     {                                                                                              \
         OPTION_KIND_TEXT, name, letter, offsetof(type, field), 0, 0, argument, help, NULL          \
+    }
+#define OPTION_LIST(name, letter, type, field, argument, help)                                     \
+    {                                                                                              \
+        OPTION_KIND_LIST, name, letter, offsetof(type, field), 0, 0, argument, help, NULL          \
     }
 #define OPTION_INTEGER(name, letter, type, field, low, high, argument, help)                       \
     {                                                                                              \

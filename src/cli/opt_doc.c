@@ -200,7 +200,9 @@ static void write_roff_usage(FILE *out, const struct command *c)
 {
     fputs("\\fBfercli ", out);
     write_roff_name(out, c->name);
-    fprintf(out, "\\fR [\\fIOPTION\\fR...]%s%s\n", *c->operands ? " " : "", c->operands);
+    fprintf(out, "\\fR [\\fIOPTION\\fR...]%s", *c->operands ? " " : "");
+    write_roff_name(out, c->operands);
+    putc('\n', out);
 }
 
 static void write_roff_command(FILE *out, const struct command *c)
@@ -243,7 +245,7 @@ static const char *completion_of(const struct option_spec *o)
         return "compgen -d";
     if (strcmp(o->argument, "PREFIX") == 0)
         return "_fercli_prefixes";
-    if (o->kind == OPTION_KIND_TEXT)
+    if (o->kind == OPTION_KIND_TEXT || o->kind == OPTION_KIND_LIST)
         return "compgen -f";
     return NULL;
 }

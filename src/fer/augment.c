@@ -31,7 +31,9 @@ int augmentation_init(struct augmentation *a, struct nn_net *net, struct err *e)
         nn_net_option(net, "max_crop", fmax(size, min_crop), min_crop, 4 * size, &max_crop, e) ||
         nn_net_option(net, "angle", 0, 0, 180, &a->angle, e) ||
         nn_net_option(net, "exposure", 1, 0.1, 10, &a->exposure, e) ||
-        nn_net_option(net, "erase", 0, 0, 1, &a->erase, e))
+        nn_net_option(net, "erase", 0, 0, 1, &a->erase, e) ||
+        nn_net_option(net, "mixup", 0, 0, 1, &a->mixup, e) ||
+        nn_net_option(net, "mixup_alpha", .2, .01, 1, &a->mixup_alpha, e))
         return -1;
     a->min_scale = min_crop / size;
     a->max_scale = max_crop / size;

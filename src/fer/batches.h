@@ -19,6 +19,7 @@ struct batches {
     long count;      /* batches an epoch: full ones only, at least one */
     uint32_t *order; /* (data->count) rows in this epoch's order; owned */
     uint64_t key;    /* this epoch's part of the augmentation keys */
+    float *partner;  /* (size, height, width) what is mixed in; NULL without mixup; owned */
 };
 
 /* Fills the derived fields from data, augmentation, seed, size and classes. Returns 0 or -1. */
@@ -27,8 +28,8 @@ int batches_init(struct batches *b, struct err *e);
 /* Shuffles for epoch `epoch`. */
 void batches_shuffle(struct batches *b, int epoch);
 
-/* Writes batch `step` of the epoch: `input` (size, height, width), `target` (size, classes) with
- * one-hot rows and `label` (size). */
+/* Writes batch `step` of the epoch: `input` (size, height, width), `target` (size, classes) a
+ * distribution in each row, and `label` (size), the class that each row holds most of. */
 void batches_fill(const struct batches *b, long step, float *input, float *target,
                   unsigned char *label);
 

@@ -1,7 +1,12 @@
 /* What the drawings share; see canvas.h. */
 #include "fer/canvas.h"
 
+#include <math.h>
 #include <string.h>
+
+const struct colour CANVAS_BLUE = {0.00, 0.45, 0.70}, CANVAS_VERMILION = {0.84, 0.37, 0.00},
+                    CANVAS_INK = {0.13, 0.13, 0.13}, CANVAS_GREY = {0.4, 0.4, 0.4},
+                    CANVAS_GRID = {0.88, 0.88, 0.88}, CANVAS_WHITE = {1, 1, 1};
 
 void canvas_font(cairo_t *cr, double size, bool bold)
 {
@@ -32,4 +37,52 @@ void canvas_copy(cairo_surface_t *surface, struct image *rgb, int left, int top)
             to[2] = (unsigned char)pixel;
         }
     }
+}
+
+void canvas_colour(cairo_t *cr, struct colour c)
+{
+    cairo_set_source_rgb(cr, c.red, c.green, c.blue);
+}
+
+/* The text's width, and the text unless `place` is NULL. */
+static double set_text(cairo_surface_t *surface, const double place[2],
+                       const struct text_style *style, const char *text)
+{
+    cairo_t *cr = cairo_create(surface);
+    cairo_text_extents_t extents = {.x_advance = 0};
+    canvas_font(cr, style->size, style->bold);
+    cairo_text_extents(cr, text, &extents);
+    if (place) {
+        canvas_colour(cr, style->colour ? *style->colour : CANVAS_INK);
+        cairo_move_to(cr, round(place[0] - style->align * extents.x_advance), place[1]);
+        cairo_show_text(cr, text);
+    }
+    cairo_destroy(cr);
+    return extents.x_advance;
+}
+
+double canvas_text(cairo_surface_t *surface, double x, double y, const struct text_style *style,
+                   const char *text)
+{
+    return set_text(surface, (const double[]){x, y}, style, text);
+}
+
+double canvas_text_width(cairo_surface_t *surface, const struct text_style *style, const char *text)
+{
+    return set_text(surface, NULL, style, text);
+}
+
+int canvas_write(cairo_t *cr, const char *path, struct err *e)
+{
+    struct image im;
+    cairo_surface_t *surface = cairo_get_target(cr);
+    if (cairo_status(cr) != CAIRO_STATUS_SUCCESS)
+        return err_set(e, "cannot draw '%s': %s", path, cairo_status_to_string(cairo_status(cr)));
+    if (image_init(&im, cairo_image_surface_get_width(surface),
+                   cairo_image_surface_get_height(surface), 3, e))
+        return -1;
+    canvas_copy(surface, &im, 0, 0);
+    const int result = image_write_png(&im, path, e);
+    image_release(&im);
+    return result;
 }

@@ -14,7 +14,7 @@
 
 #define MAGIC "FERSTATE"
 #define MAGIC_SIZE 8
-#define VERSION 1u
+#define VERSION 2u
 #define STATE_MAX_SIZE ((size_t)1 << 32)
 
 static const struct {
@@ -30,6 +30,7 @@ static const struct {
     [KEY_TRAIN_DATA] = {"the training data", true},
     [KEY_VALID_COUNT] = {"the number of validation pictures", false},
     [KEY_VALID_DATA] = {"the validation data", true},
+    [KEY_TEACHERS] = {"the teachers or their weight", true},
 };
 
 /* ---- writing ---- */

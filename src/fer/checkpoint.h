@@ -25,6 +25,7 @@ enum checkpoint_key {
     KEY_TRAIN_DATA,  /* CRC-32 of pixels and labels */
     KEY_VALID_COUNT,
     KEY_VALID_DATA,
+    KEY_TEACHERS, /* teachers_key */
     KEY_COUNT
 };
 

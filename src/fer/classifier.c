@@ -11,7 +11,8 @@
 #define CLASSIFIER_BATCH 8
 
 struct classifier {
-    struct nn_predictor *predictor; /* owned */
+    struct nn_predictor *predictor; /* owned; or */
+    struct nn_darknet *darknet;     /* owned */
     int size;                       /* of the network's input, which is square */
     int classes;
     bool tta;
@@ -22,6 +23,15 @@ struct classifier {
 static size_t picture_values(const struct classifier *c)
 {
     return (size_t)c->size * (size_t)c->size;
+}
+
+static int open_engine(struct classifier *c, const struct model *m, struct err *e)
+{
+    if (m->darknet)
+        c->darknet = nn_darknet_new(m->net, m->darknet, e);
+    else
+        c->predictor = nn_predictor_new(m->net, 0, nn_net_layers(m->net), CLASSIFIER_BATCH, e);
+    return c->darknet || c->predictor ? 0 : -1;
 }
 
 struct classifier *classifier_new(const struct model *m, bool tta, struct err *e)
@@ -36,9 +46,7 @@ struct classifier *classifier_new(const struct model *m, bool tta, struct err *e
     c->mirror = reallocarray(NULL, (size_t)c->classes, CLASSIFIER_BATCH * sizeof(*c->mirror));
     if (!c->input || !c->mirror)
         err_memory(e);
-    else
-        c->predictor = nn_predictor_new(m->net, 0, nn_net_layers(m->net), CLASSIFIER_BATCH, e);
-    if (c->predictor)
+    else if (open_engine(c, m, e) == 0)
         return c;
     classifier_free(c);
     return NULL;
@@ -49,6 +57,7 @@ void classifier_free(struct classifier *c)
     if (!c)
         return;
     nn_predictor_free(c->predictor);
+    nn_darknet_free(c->darknet);
     free(c->input);
     free(c->mirror);
     free(c);
@@ -64,6 +73,14 @@ static void mirror_rows(float *row, size_t rows, int width)
         }
 }
 
+static void run_network(struct classifier *c, size_t count, float *probabilities)
+{
+    if (c->darknet)
+        nn_darknet_run(c->darknet, c->input, count, probabilities);
+    else
+        nn_predictor_run(c->predictor, c->input, count, probabilities);
+}
+
 /* At most CLASSIFIER_BATCH pictures. */
 static void run_batch(struct classifier *c, const unsigned char *pixels, size_t count,
                       float *probabilities)
@@ -71,11 +88,11 @@ static void run_batch(struct classifier *c, const unsigned char *pixels, size_t 
     const size_t values = picture_values(c);
     for (size_t i = 0; i < count; i++)
         augmentation_apply(NULL, 0, pixels + i * values, c->size, c->size, c->input + i * values);
-    nn_predictor_run(c->predictor, c->input, count, probabilities);
+    run_network(c, count, probabilities);
     if (!c->tta)
         return;
     mirror_rows(c->input, count * (size_t)c->size, c->size);
-    nn_predictor_run(c->predictor, c->input, count, c->mirror);
+    run_network(c, count, c->mirror);
     for (size_t i = 0; i < count * (size_t)c->classes; i++)
         probabilities[i] = (probabilities[i] + c->mirror[i]) / 2;
 }

@@ -75,6 +75,33 @@ void dataset_trim(struct dataset_growth *g)
         g->capacity = g->set.count;
 }
 
+void dataset_keep(struct dataset *d, const unsigned char *keep)
+{
+    const size_t bytes = (size_t)d->width * (size_t)d->height;
+    size_t kept = 0;
+    for (size_t i = 0; i < d->count; i++) {
+        if (!keep[i]) {
+            if (d->path)
+                free(d->path[i]);
+            continue;
+        }
+        memmove(d->pixels + kept * bytes, d->pixels + i * bytes, bytes);
+        d->label[kept] = d->label[i];
+        d->split[kept] = d->split[i];
+        if (d->path)
+            d->path[kept] = d->path[i];
+        kept++;
+    }
+    d->count = kept;
+}
+
+bool dataset_is_blank(const struct dataset *d, size_t picture)
+{
+    const size_t bytes = (size_t)d->width * (size_t)d->height;
+    const unsigned char *pixels = d->pixels + picture * bytes;
+    return memcmp(pixels, pixels + 1, bytes - 1) == 0;
+}
+
 unsigned split_find(const char *text, size_t length)
 {
     for (size_t i = 0; i < SPLITS_KNOWN; i++)

@@ -20,6 +20,12 @@ int dataset_grow(struct dataset_growth *g, bool with_path, struct err *e);
 /* Gives back the room that was not needed. */
 void dataset_trim(struct dataset_growth *g);
 
+/* Takes away the pictures whose `keep` (count) is 0; the others stay in order. */
+void dataset_keep(struct dataset *d, const unsigned char *keep);
+
+/* Has the picture one value only? */
+bool dataset_is_blank(const struct dataset *d, size_t picture);
+
 /* `Training`, `PublicTest` or `PrivateTest` of `length` bytes to its enum split; 0 for anything
  * else. */
 unsigned split_find(const char *text, size_t length);

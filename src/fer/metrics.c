@@ -80,14 +80,8 @@ static int largest(const float *probability, int classes)
     return best;
 }
 
-/* What happens in one bin of the top probability. */
-struct bin {
-    size_t n, hits;
-    double confidence; /* sum of the top probabilities */
-};
-
 /* Bin m of M holds the probabilities in ((m-1)/M, m/M] (Guo et al. 2017, equation 2). */
-static struct bin *find_bin(struct bin *bins, double probability)
+static struct metrics_bin *find_bin(struct metrics_bin *bins, double probability)
 {
     int i = (int)ceil(probability * METRICS_BINS) - 1;
     return &bins[i < 0 ? 0 : i < METRICS_BINS ? i : METRICS_BINS - 1];
@@ -99,14 +93,13 @@ static size_t count_pictures(struct metrics *m, const unsigned char *label,
                              const float *probabilities)
 {
     const size_t classes = (size_t)m->classes;
-    struct bin bins[METRICS_BINS] = {{0}};
     size_t hits = 0;
     double loss = 0;
     for (size_t i = 0; i < m->n; i++) {
         const float *probability = probabilities + i * classes;
         const int predicted = largest(probability, m->classes);
         const bool hit = predicted == label[i];
-        struct bin *bin = find_bin(bins, (double)probability[predicted]);
+        struct metrics_bin *bin = find_bin(m->bin, (double)probability[predicted]);
         bin->n++;
         bin->hits += hit;
         bin->confidence += (double)probability[predicted];
@@ -116,7 +109,7 @@ static size_t count_pictures(struct metrics *m, const unsigned char *label,
         loss -= log(fmax((double)probability[label[i]], (double)FLT_EPSILON));
     }
     for (int b = 0; b < METRICS_BINS; b++)
-        m->ece += fabs((double)bins[b].hits - bins[b].confidence) / (double)m->n;
+        m->ece += fabs((double)m->bin[b].hits - m->bin[b].confidence) / (double)m->n;
     m->log_loss = loss / (double)m->n;
     return hits;
 }

@@ -1,8 +1,6 @@
 /* The curves of a training run as a PNG: loss and accuracy by epoch, training and validation.
  *
- * Numbers that are not finite leave a gap in their curve. Every text is drawn in a cairo context of
- * its own, because a context that met an error, such as a system without fonts, draws nothing more:
- * then the texts are missing and the curves are not. */
+ * Numbers that are not finite leave a gap in their curve. */
 #include "fer.h"
 
 #include <math.h>
@@ -16,13 +14,9 @@ static const double PANEL_LEFT[2] = {82, 682};
 #define TEXT_SIZE 15.0
 #define MOST_DOTS 40 /* epochs up to which each point of a curve has a dot */
 
-struct colour {
-    double red, green, blue;
-};
-/* Blue and vermilion stay apart for every kind of colour vision (Okabe and Ito 2008). */
-static const struct colour TRAINING = {0.00, 0.45, 0.70}, VALIDATION = {0.84, 0.37, 0.00};
-static const struct colour INK = {0.13, 0.13, 0.13}, GRID = {0.88, 0.88, 0.88},
-                           BEST = {0.4, 0.4, 0.4};
+#define TRAINING CANVAS_BLUE
+#define VALIDATION CANVAS_VERMILION
+#define BEST CANVAS_GREY
 
 enum curve { TRAIN_LOSS, VALID_LOSS, TRAIN_ACCURACY, VALID_ACCURACY };
 
@@ -157,33 +151,9 @@ static double y_of(const struct panel *panel, double value)
 
 /* ---- drawing ---- */
 
-static void set_colour(cairo_t *cr, struct colour c)
-{
-    cairo_set_source_rgb(cr, c.red, c.green, c.blue);
-}
-
-struct text_style {
-    bool bold;
-    double
-        align; /* the part of the text's width that lies left of x: 0 begins there, 1 ends there */
-};
-static const struct text_style FROM = {false, 0}, UPTO = {false, 1}, MIDDLE = {false, 0.5},
-                               TITLE = {true, 0.5};
-
-/* Returns the width of the text. */
-static double draw_text(const struct plot *p, double x, double y, struct text_style style,
-                        const char *text)
-{
-    cairo_t *cr = cairo_create(p->surface);
-    cairo_text_extents_t extents = {.x_advance = 0};
-    canvas_font(cr, TEXT_SIZE, style.bold);
-    cairo_text_extents(cr, text, &extents);
-    set_colour(cr, INK);
-    cairo_move_to(cr, round(x - style.align * extents.x_advance), y);
-    cairo_show_text(cr, text);
-    cairo_destroy(cr);
-    return extents.x_advance;
-}
+static const struct text_style FROM = {.size = TEXT_SIZE}, UPTO = {.size = TEXT_SIZE, .align = 1},
+                               MIDDLE = {.size = TEXT_SIZE, .align = 0.5},
+                               TITLE = {.size = TEXT_SIZE, .align = 0.5, .bold = true};
 
 static void draw_line(cairo_t *cr, double x1, double y1, double x2, double y2)
 {
@@ -210,10 +180,10 @@ static void draw_y_ticks(const struct plot *p, const struct panel *panel)
     for (double i = first; i <= last; i++) {
         char text[64];
         double y = round(y_of(panel, i * a->step)) + 0.5;
-        set_colour(p->cr, GRID);
+        canvas_colour(p->cr, CANVAS_GRID);
         draw_line(p->cr, panel->left, y, panel->left + PANEL_WIDTH, y);
         format_tick(text, sizeof(text), i * a->step, a->step);
-        draw_text(p, panel->left - 8, y + 5, UPTO, text);
+        canvas_text(p->surface, panel->left - 8, y + 5, &UPTO, text);
     }
 }
 
@@ -223,10 +193,10 @@ static void draw_x_ticks(const struct plot *p, const struct panel *panel)
     for (double i = ceil(a->first / a->step); i <= floor(a->last / a->step); i++) {
         char text[64];
         double x = round(x_of(panel, i * a->step)) + 0.5;
-        set_colour(p->cr, INK);
+        canvas_colour(p->cr, CANVAS_INK);
         draw_line(p->cr, x, PANEL_BOTTOM, x, PANEL_BOTTOM + 5);
         snprintf(text, sizeof(text), "%.0f", i * a->step);
-        draw_text(p, x, PANEL_BOTTOM + 22, MIDDLE, text);
+        canvas_text(p->surface, x, PANEL_BOTTOM + 22, &MIDDLE, text);
     }
 }
 
@@ -235,12 +205,12 @@ static void draw_frame(const struct plot *p, const struct panel *panel)
     double middle = panel->left + PANEL_WIDTH / 2.0;
     draw_y_ticks(p, panel);
     draw_x_ticks(p, panel);
-    set_colour(p->cr, INK);
+    canvas_colour(p->cr, CANVAS_INK);
     cairo_rectangle(p->cr, panel->left + 0.5, PANEL_TOP + 0.5, PANEL_WIDTH,
                     PANEL_BOTTOM - PANEL_TOP);
     cairo_stroke(p->cr);
-    draw_text(p, middle, PANEL_TOP - 12, TITLE, panel->title);
-    draw_text(p, middle, PANEL_BOTTOM + 46, MIDDLE, "epoch");
+    canvas_text(p->surface, middle, PANEL_TOP - 12, &TITLE, panel->title);
+    canvas_text(p->surface, middle, PANEL_BOTTOM + 46, &MIDDLE, "epoch");
 }
 
 static void draw_dot(cairo_t *cr, double x, double y, double radius)
@@ -253,7 +223,7 @@ static void draw_curve(const struct plot *p, const struct panel *panel, enum cur
                        struct colour colour)
 {
     bool drawing = false;
-    set_colour(p->cr, colour);
+    canvas_colour(p->cr, colour);
     cairo_set_line_width(p->cr, 2);
     for (size_t i = 0; i < p->count; i++) {
         double value = value_of(&p->epochs[i], curve);
@@ -289,13 +259,13 @@ static void draw_best(const struct plot *p, const struct panel *panel)
         return;
     double x = round(x_of(panel, p->best->number)) + 0.5;
     double value = value_of(p->best, panel->validation);
-    set_colour(p->cr, BEST);
+    canvas_colour(p->cr, BEST);
     set_dashes(p->cr, true);
     draw_line(p->cr, x, PANEL_TOP, x, PANEL_BOTTOM);
     set_dashes(p->cr, false);
     if (!can_be_drawn(value))
         return;
-    set_colour(p->cr, VALIDATION);
+    canvas_colour(p->cr, VALIDATION);
     cairo_set_line_width(p->cr, 2);
     draw_dot(p->cr, x_of(panel, p->best->number), y_of(panel, value), 7);
     cairo_stroke(p->cr);
@@ -314,20 +284,20 @@ static void draw_panel(const struct plot *p, const struct panel *panel)
 static double draw_key(const struct plot *p, double x, double y, struct colour colour, bool best,
                        const char *name)
 {
-    set_colour(p->cr, colour);
+    canvas_colour(p->cr, colour);
     cairo_set_line_width(p->cr, best ? 1 : 2);
     set_dashes(p->cr, best);
     draw_line(p->cr, x, y - 4.5, x + 32, y - 4.5);
     set_dashes(p->cr, false);
     cairo_set_line_width(p->cr, 1);
-    return x + 40 + draw_text(p, x + 40, y, FROM, name) + 32;
+    return x + 40 + canvas_text(p->surface, x + 40, y, &FROM, name) + 32;
 }
 
 static void draw_head(const struct plot *p)
 {
     char best[160];
     double x = PANEL_LEFT[0], y = 70;
-    draw_text(p, WIDTH / 2.0, 32, TITLE, "Training history");
+    canvas_text(p->surface, WIDTH / 2.0, 32, &TITLE, "Training history");
     x = draw_key(p, x, y, TRAINING, false, "training");
     x = draw_key(p, x, y, VALIDATION, false, "validation");
     if (!p->best)
@@ -364,24 +334,13 @@ static void draw_plot(const struct plot *p)
 
 int plot_history(const struct epoch *epochs, size_t count, const char *path, struct err *e)
 {
-    int result = -1;
-    struct image im = {0};
     if (count == 0)
         return err_set(e, "cannot write '%s': there is no epoch to plot", path);
     struct plot p = {.epochs = epochs, .count = count, .best = find_best(epochs, count)};
     p.surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, WIDTH, HEIGHT);
     p.cr = cairo_create(p.surface);
     draw_plot(&p);
-    if (cairo_status(p.cr) != CAIRO_STATUS_SUCCESS) {
-        err_set(e, "cannot draw '%s': %s", path, cairo_status_to_string(cairo_status(p.cr)));
-        goto out;
-    }
-    if (image_init(&im, WIDTH, HEIGHT, 3, e))
-        goto out;
-    canvas_copy(p.surface, &im, 0, 0);
-    result = image_write_png(&im, path, e);
-out:
-    image_release(&im);
+    const int result = canvas_write(p.cr, path, e);
     cairo_destroy(p.cr);
     cairo_surface_destroy(p.surface);
     return result;

@@ -2,6 +2,9 @@
  *
  *     shuffled batch -> augment -> forward -> loss -> backward -> update -> validate -> checkpoint
  *
+ * The softmax runs at temperature 1 throughout, whatever the cfg has; the temperature fitted to the
+ * best weights is in the cfg that is written beside them, and nowhere else.
+ *
  * Files are written in an order that leaves something usable whenever the program is killed: the
  * model (its weights last), the history, and then the state, from which the same files are made
  * again. */
@@ -17,7 +20,9 @@
 #include "fer/batches.h"
 #include "fer/checkpoint.h"
 #include "fer/history.h"
+#include "fer/teachers.h"
 #include "fer/train_files.h"
+#include "fer/trained_model.h"
 #include "fer/validation.h"
 
 /* A run. The first five are borrowed. */
@@ -32,7 +37,10 @@ struct training {
     struct augmentation augmentation;
     struct batches batches;         /* owned */
     struct nn_trainer *trainer;     /* owned */
+    struct nn_net *exported;        /* what is measured and written: nn_trainer_export's; owned */
     struct validation validation;   /* owned */
+    struct teachers teachers;       /* owned */
+    struct trained_model model;     /* what is kept */
     float *input, *target, *output; /* a batch's; owned */
     unsigned char *label;           /* a batch's; owned */
     struct checkpoint at;           /* where the run stands; owned */
@@ -106,13 +114,11 @@ static uint64_t data_checksum(const struct dataset *d)
     return crc32_z(crc32_z(0, d->pixels, d->count * values), d->label, d->count);
 }
 
-static void make_key(struct training *t)
+static int make_key(struct training *t, struct err *e)
 {
-    const char *cfg = nn_net_cfg_text(t->net);
     uLong names = 0;
     for (int i = 0; i < t->names->count; i++)
         names = crc32_z(names, (const Bytef *)t->names->name[i], strlen(t->names->name[i]) + 1);
-    t->key[KEY_CFG] = crc32_z(0, (const Bytef *)cfg, strlen(cfg));
     t->key[KEY_NAMES] = names;
     t->key[KEY_EPOCHS] = (uint64_t)t->epochs;
     t->key[KEY_BATCH] = (uint64_t)t->batches.size;
@@ -121,6 +127,9 @@ static void make_key(struct training *t)
     t->key[KEY_TRAIN_DATA] = data_checksum(t->train);
     t->key[KEY_VALID_COUNT] = t->valid->count;
     t->key[KEY_VALID_DATA] = data_checksum(t->valid);
+    t->key[KEY_TEACHERS] =
+        teachers_key(t->options->teachers, t->options->teacher_count, t->options->teacher_weight);
+    return trained_cfg_checksum(t->net, &t->key[KEY_CFG], e);
 }
 
 static int make_engine(struct training *t, struct err *e)
@@ -131,7 +140,14 @@ static int make_engine(struct training *t, struct err *e)
     t->trainer = nn_trainer_new(t->net, &engine, e);
     if (!t->trainer)
         return -1;
-    if (validation_init(&t->validation, t->net, t->valid, e))
+    const char *cfg = nn_net_cfg_text(t->net);
+    t->exported = nn_net_parse(t->options->prefix, cfg, strlen(cfg), NN_UNDRAWN, e);
+    if (!t->exported || validation_init(&t->validation, t->exported, t->valid, e))
+        return -1;
+    nn_net_set_temperature(t->exported, 1);
+    t->model.net = t->exported;
+    if (teachers_init(&t->teachers, t->options->teachers, t->options->teacher_count,
+                      t->options->teacher_weight, batch, t->net, t->names, e))
         return -1;
     t->input = calloc(batch, values * sizeof(float));
     t->target = calloc(batch, classes * sizeof(float));
@@ -256,6 +272,7 @@ static enum training_result train_epoch(struct training *t, struct err *e)
     batches_shuffle(&t->batches, t->at.epoch);
     while (t->at.step < t->batches.count) {
         batches_fill(&t->batches, t->at.step, t->input, t->target, t->label);
+        teachers_mix(&t->teachers, t->input, t->target);
         t->at.rate = nn_trainer_rate(t->trainer);
         double loss = nn_trainer_step(t->trainer, t->input, t->target, t->output);
         t->at.step++;
@@ -297,6 +314,7 @@ static enum training_result finish_epoch(struct training *t, struct err *e)
     struct metrics m = {0};
     struct err reason = {""};
     enum training_result result = TRAINING_FAILED;
+    nn_trainer_export(t->trainer, t->exported);
     if (validation_run(&t->validation, &m, &reason)) {
         give_up(t, reason.text, e);
         goto out;
@@ -309,7 +327,7 @@ static enum training_result finish_epoch(struct training *t, struct err *e)
     if (close_epoch(t, &m, e))
         goto out;
     result = TRAINING_NOT_WRITTEN;
-    if ((best && training_files_save_model(&t->files, t->net, t->names, e)) ||
+    if ((best && trained_model_write(&t->model, e)) ||
         training_files_save_history(&t->files, t->at.history, (size_t)t->at.epoch - 1, e) ||
         save_state(t, e))
         goto out;
@@ -325,6 +343,8 @@ out:
 
 static enum training_result run(struct training *t, struct err *e)
 {
+    if (t->at.epoch > t->epochs)
+        return trained_model_calibrate(&t->model, e);
     while (t->at.epoch <= t->epochs) {
         enum training_result result = train_epoch(t, e);
         if (result == TRAINING_DONE)
@@ -337,9 +357,9 @@ static enum training_result run(struct training *t, struct err *e)
 
 static int prepare(struct training *t, struct err *e)
 {
-    if (augmentation_init(&t->augmentation, t->net, e) || plan_length(t, e))
+    nn_net_set_temperature(t->net, 1);
+    if (augmentation_init(&t->augmentation, t->net, e) || plan_length(t, e) || make_key(t, e))
         return -1;
-    make_key(t);
     if (t->options->resume)
         return read_state(t, e) || make_engine(t, e) || resume(t, e) ? -1 : 0;
     t->at = (struct checkpoint){.threads = nn_threads(), .epoch = 1};
@@ -350,7 +370,9 @@ static int prepare(struct training *t, struct err *e)
 static void training_release(struct training *t)
 {
     validation_release(&t->validation);
+    teachers_release(&t->teachers);
     nn_trainer_free(t->trainer);
+    nn_net_free(t->exported);
     batches_release(&t->batches);
     checkpoint_release(&t->at);
     free(t->input);
@@ -366,6 +388,8 @@ enum training_result train_general(struct nn_net *net, const struct names *names
 {
     struct training t = {
         .net = net, .names = names, .train = train, .valid = valid, .options = options};
+    t.model =
+        (struct trained_model){.files = &t.files, .names = names, .validation = &t.validation};
     enum training_result result = TRAINING_FAILED;
     if (training_files_init(&t.files, options->prefix, e) || check_inputs(&t, e))
         goto out;
@@ -380,6 +404,8 @@ enum training_result train_general(struct nn_net *net, const struct names *names
     if (!options->resume && save_state(&t, e))
         goto out;
     result = run(&t, e);
+    if (result == TRAINING_DONE)
+        trained_model_note(&t.model, options);
 out:
     training_release(&t);
     return result;

@@ -55,15 +55,29 @@ int training_check_outputs(const char *prefix, struct err *e)
     return result;
 }
 
-static bool file_holds(const char *path, const char *text, size_t length)
+#define CFG_LIMIT ((size_t)1 << 22) /* bytes */
+
+/* How a cfg on the disk compares with a text. */
+struct likeness {
+    bool same;    /* byte for byte */
+    bool network; /* but for the temperature */
+};
+
+static struct likeness compare_cfg(const char *path, const char *text)
 {
-    char *bytes;
+    struct likeness like = {false, false};
+    char *there;
     size_t count;
-    if (file_read(path, length, &bytes, &count, NULL))
-        return false;
-    bool same = count == length && memcmp(bytes, text, length) == 0;
-    free(bytes);
-    return same;
+    if (file_read(path, CFG_LIMIT, &there, &count, NULL))
+        return like;
+    char *ours = nn_cfg_with_temperature(path, text, 0, NULL);
+    char *theirs = nn_cfg_with_temperature(path, there, 0, NULL);
+    like.same = count == strlen(text) && memcmp(there, text, count) == 0;
+    like.network = like.same || (ours && theirs && strcmp(ours, theirs) == 0);
+    free(ours);
+    free(theirs);
+    free(there);
+    return like;
 }
 
 static bool names_hold(const char *path, const struct names *names)
@@ -79,14 +93,13 @@ static bool names_hold(const char *path, const struct names *names)
 }
 
 int training_files_save_model(const struct training_files *f, const struct nn_net *net,
-                              const struct names *names, struct err *e)
+                              const char *cfg, const struct names *names, struct err *e)
 {
-    const char *cfg = nn_net_cfg_text(net);
-    bool same_cfg = file_holds(f->path[FILE_CFG], cfg, strlen(cfg));
+    const struct likeness there = compare_cfg(f->path[FILE_CFG], cfg);
     bool same_names = names_hold(f->path[FILE_NAMES], names);
-    if (!(same_cfg && same_names) && unlink(f->path[FILE_WEIGHTS]) && errno != ENOENT)
+    if (!(there.network && same_names) && unlink(f->path[FILE_WEIGHTS]) && errno != ENOENT)
         return err_set(e, "cannot replace '%s': %s", f->path[FILE_WEIGHTS], strerror(errno));
-    if (!same_cfg && file_write(f->path[FILE_CFG], cfg, strlen(cfg), e))
+    if (!there.same && file_write(f->path[FILE_CFG], cfg, strlen(cfg), e))
         return -1;
     if (!same_names && names_write(names, f->path[FILE_NAMES], e))
         return -1;

@@ -24,11 +24,13 @@ struct training_files {
 int training_files_init(struct training_files *f, const char *prefix, struct err *e);
 void training_files_release(struct training_files *f);
 
-/* Writes cfg, names and, after those, weights. Weights of another cfg or other names are removed
- * first: they must never stand beside this model's, not even between two renames. Returns 0 or -1.
+/* Writes cfg, names and, after those, weights. `cfg` is the cfg's text, which may differ from the
+ * net's by the temperature of the softmax. Weights of another cfg or other names are removed first:
+ * they must never stand beside this model's, not even between two renames. A cfg of another
+ * temperature only is no other: it changes how sure a model is, not what it says. Returns 0 or -1.
  */
 int training_files_save_model(const struct training_files *f, const struct nn_net *net,
-                              const struct names *names, struct err *e);
+                              const char *cfg, const struct names *names, struct err *e);
 
 /* Writes the history as text and as a picture. Returns 0 or -1. */
 int training_files_save_history(const struct training_files *f, const struct epoch *epochs,

@@ -36,7 +36,7 @@ enum isa engine_isa(void)
     return ISA_PLAIN;
 }
 
-const char *nn_engine_name(void)
+const char *engine_library(void)
 {
     static char name[64];
     static const char *const sets[] = {
@@ -49,9 +49,9 @@ const char *nn_engine_name(void)
 
 void gemm_run(const struct gemm *g)
 {
-    dnnl_dim_t lda = g->transpose_a ? g->m : g->k, ldb = g->transpose_b ? g->k : g->n;
-    dnnl_sgemm(g->transpose_a ? 'T' : 'N', g->transpose_b ? 'T' : 'N', g->m, g->n, g->k, 1, g->a,
-               lda, g->b, ldb, g->beta, g->c, g->n);
+    dnnl_dim_t lda = g->transpose_a ? g->m : g->k;
+    dnnl_sgemm(g->transpose_a ? 'T' : 'N', 'N', g->m, g->n, g->k, 1, g->a, lda, g->b, g->n, g->beta,
+               g->c, g->n);
 }
 
 /* A primitive with memory objects whose data is set at each run. Its scratchpad is its own:

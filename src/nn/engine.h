@@ -12,10 +12,13 @@ enum isa { ISA_PLAIN, ISA_AVX2, ISA_AVX512 };
 /* The newest set that the library compiles kernels for on this CPU. */
 enum isa engine_isa(void);
 
-/* C = op(A) op(B) + beta C, all row-major: C is (m, n), op(A) (m, k), op(B) (k, n). Uses all
+/* The library and this set, such as `oneDNN 2.6.3, AVX-512`; static text. */
+const char *engine_library(void);
+
+/* C = op(A) B + beta C, all row-major: C is (m, n), op(A) (m, k), B (k, n). Uses all
  * threads. */
 struct gemm {
-    bool transpose_a, transpose_b;
+    bool transpose_a;
     int m, n, k;
     const float *a, *b;
     float beta;
@@ -51,6 +54,9 @@ struct conv_kernels {
 };
 extern const struct conv_kernels CONV_DNNL;     /* any shape */
 extern const struct conv_kernels CONV_WINOGRAD; /* 3x3, stride 1; only where LIBXSMM is */
+
+/* Does LIBXSMM compile what CONV_WINOGRAD needs on this CPU? Only where LIBXSMM is. */
+bool winograd_compiles(void);
 
 /* The kernels for a shape: a fixed rule on shape and CPU, so that runs can be repeated. */
 const struct conv_kernels *conv_choose(const struct conv_shape *s);

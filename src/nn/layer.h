@@ -1,8 +1,9 @@
 /* Layers: what a cfg section becomes, and how a plan executes it.
  *
- * A `layer` is immutable: shapes, sources, where its parameters lie. An `op` is a layer in one
- * plan: buffers and kernels for one batch size, for inference or training. Each kind of layer is
- * one file layer_*.c with its own structs that begin with these, behind one table `layer_kind`. */
+ * A `layer` is immutable but for a softmax's temperature: shapes, sources, where its parameters
+ * lie. An `op` is a layer in one plan: buffers and kernels for one batch size, for inference or
+ * training. Each kind of layer is one file layer_*.c with its own structs that begin with these,
+ * behind one table `layer_kind`. */
 #ifndef FERCLI_NN_LAYER_H
 #define FERCLI_NN_LAYER_H
 
@@ -99,6 +100,9 @@ int layer_parse_sources(struct layer_parser *p, const char *key, int **source, i
 int layer_refuse_key(struct layer_parser *p, const char *key);
 /* The same with another neutral value; NULL: refused whatever it is. */
 int layer_refuse_unless(struct layer_parser *p, const char *key, const char *neutral);
+
+/* A softmax's temperature, NULL for another layer and for a softmax of several groups. */
+double *layer_temperature(struct layer *l);
 
 #define MAX_LAYER_VALUES                                                                           \
     (1u << 28) /* floats a picture in one layer, and parameters of one layer                       \

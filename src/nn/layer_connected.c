@@ -94,44 +94,42 @@ static void refresh(struct op *op)
     folded_take(&((struct connected_op *)op)->folded, op);
 }
 
+#define OUTPUTS 8 /* that one thread computes at a time */
+
 /* y = x W^T + b, one picture's sum in one order whatever the batch: predictions must not depend on
  * company. */
-static void infer(struct connected_op *c)
+static void multiply(const struct op *op, const float *x, const float *weights, const float *bias,
+                     float *y)
 {
-    const float *x = rows_in(c), *weights = c->folded.weights, *bias = c->folded.bias;
-    int outputs = c->op.layer->out.channels;
-    size_t inputs = shape_values(c->op.layer->in);
+    size_t outputs = (size_t)op->layer->out.channels;
+    const struct dot d = {.x = x,
+                          .w = weights,
+                          .bias = bias,
+                          .y = y,
+                          .rows = (size_t)op->out.batch,
+                          .inputs = shape_values(op->layer->in),
+                          .stride = outputs};
 #pragma omp parallel for
-    for (int o = 0; o < outputs; o++)
-        simd()->dot_rows(weights + (size_t)o * inputs, x, (size_t)c->op.out.batch, inputs, bias[o],
-                         c->op.out.value + o, (size_t)outputs);
+    for (size_t o = 0; o < outputs; o += OUTPUTS)
+        simd()->dot(&d, o, outputs - o < OUTPUTS ? outputs - o : OUTPUTS);
 }
 
-static void multiply_batch(const struct op *op, const float *x, const float *bias, float *y)
+static void infer(struct connected_op *c)
 {
-    int outputs = op->layer->out.channels, inputs = (int)shape_values(op->layer->in);
-    for (int n = 0; n < op->out.batch; n++)
-        if (bias)
-            memcpy(y + (size_t)n * (size_t)outputs, bias, (size_t)outputs * sizeof(float));
-    gemm_run(&(struct gemm){.transpose_b = true,
-                            .m = op->out.batch,
-                            .n = outputs,
-                            .k = inputs,
-                            .a = x,
-                            .b = plan_param(op->plan, op->layer, PARAM_WEIGHT),
-                            .beta = bias ? 1 : 0,
-                            .c = y});
+    multiply(&c->op, rows_in(c), c->folded.weights, c->folded.bias, c->op.out.value);
 }
 
 static void train(struct connected_op *c)
 {
     struct op *op = &c->op;
+    const float *weights = plan_param(op->plan, op->layer, PARAM_WEIGHT);
     if (!c->raw.value) {
-        multiply_batch(op, rows_in(c), plan_param(op->plan, op->layer, PARAM_BIAS), op->out.value);
+        multiply(op, rows_in(c), weights, plan_param(op->plan, op->layer, PARAM_BIAS),
+                 op->out.value);
         return;
     }
     struct batchnorm_params params = op_norm_params(op);
-    multiply_batch(op, rows_in(c), NULL, c->raw.value);
+    multiply(op, rows_in(c), weights, NULL, c->raw.value);
     batchnorm_train(&c->norm, &params, &c->raw, &op->out, false);
 }
 

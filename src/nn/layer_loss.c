@@ -57,12 +57,14 @@ static void softmax_backward(struct op *op)
     struct plan *p = op->plan;
     size_t values = tensor_values(&op->out);
     const float *y = op->out.value, *target = p->target;
+    size_t row = shape_values(op->out.shape);
     p->loss = 0;
     for (size_t i = 0; i < values; i++)
         if (target[i] != 0)
-            p->loss -= (double)target[i] * log(y[i] > 1e-30f ? (double)y[i]
-                                               : isnan(y[i]) ? (double)NAN
-                                                             : 1e-30);
+            p->loss -= (double)p->weight[i / row] * (double)target[i] *
+                       log(y[i] > 1e-30f ? (double)y[i]
+                           : isnan(y[i]) ? (double)NAN
+                                         : 1e-30);
     int source = op->layer->source[0];
     struct tensor dx = plan_source_gradient(p, source);
     if (!dx.value)
@@ -70,7 +72,7 @@ static void softmax_backward(struct op *op)
     float scale = p->loss_scale / (float)l->temperature;
     struct tensor *dy = plan_gradient(p, op->layer->index); /* its memory, as plain rows */
     for (size_t i = 0; i < values; i++)
-        dy->value[i] = (y[i] - target[i]) * scale;
+        dy->value[i] = (y[i] - target[i]) * (p->weight[i / row] * scale);
     tensor_from_plain(&dx, dy->value);
     plan_gradient_done(p, source, &dx);
 }
@@ -83,6 +85,12 @@ const struct layer_kind LAYER_SOFTMAX = {
     .forward = softmax_forward,
     .backward = softmax_backward,
 };
+
+double *layer_temperature(struct layer *base)
+{
+    struct softmax *l = (struct softmax *)base;
+    return base->kind == &LAYER_SOFTMAX && l->groups == 1 ? &l->temperature : NULL;
+}
 
 struct cost {
     struct layer layer;
@@ -120,15 +128,17 @@ static void cost_backward(struct op *op)
     int source = op->layer->source[0];
     if (l->behind_softmax)
         return;
+    size_t row = shape_values(op->out.shape);
     p->loss = 0;
     for (size_t i = 0; i < values; i++)
-        p->loss += ((double)target[i] - (double)y[i]) * ((double)target[i] - (double)y[i]);
+        p->loss += (double)p->weight[i / row] * ((double)target[i] - (double)y[i]) *
+                   ((double)target[i] - (double)y[i]);
     struct tensor dx = plan_source_gradient(p, source);
     if (!dx.value)
         return;
     struct tensor *dy = plan_gradient(p, op->layer->index);
     for (size_t i = 0; i < values; i++)
-        dy->value[i] = (y[i] - target[i]) * p->loss_scale * (float)l->scale;
+        dy->value[i] = (y[i] - target[i]) * (p->weight[i / row] * p->loss_scale) * (float)l->scale;
     tensor_from_plain(&dx, dy->value);
     plan_gradient_done(p, source, &dx);
 }

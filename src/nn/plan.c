@@ -178,7 +178,12 @@ static int make_gradients(struct plan *p, struct err *e)
     for (int i = p->learn; i < p->last; i++)
         p->gradient[i].value = p->gradients.slot[p->gradient[i].slot].value;
     p->scratch = floats_new(largest);
-    return p->scratch ? 0 : err_memory(e);
+    p->weight = floats_new((size_t)p->batch);
+    if (!p->scratch || !p->weight)
+        return err_memory(e);
+    for (int i = 0; i < p->batch; i++)
+        p->weight[i] = 1;
+    return 0;
 }
 
 struct plan *plan_new(const struct nn_net *net, float *params, const struct plan_options *options,
@@ -226,6 +231,7 @@ void plan_free(struct plan *p)
     free(p->gradient);
     free(p->gradient_written);
     free(p->scratch);
+    free(p->weight);
     slots_release(&p->outputs);
     slots_release(&p->gradients);
     free(p);

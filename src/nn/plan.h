@@ -21,6 +21,8 @@ struct plan {
     struct slots outputs,
         gradients;       /* the memory of tensors, shared by those that do not live together */
     const float *target; /* (batch, outputs) for the loss, set by the trainer */
+    float *weight;       /* (batch) factors of each picture's loss, 1 unless others are put there;
+                            owned */
     float loss_scale;    /* the gradient is that of loss_scale times the summed loss */
     double loss;         /* of the last backward pass: summed over the batch */
     uint64_t seed;       /* of the dropout masks */

@@ -313,33 +313,57 @@ static void dropout(const struct dropout *d, const float *x, float *y, size_t fi
     }
 }
 
-/* One accumulator a row: four rows keep the multipliers busy, and a row's sum is the same in any
- * company. */
-static inline void dot(const float *w, const float *x, size_t rows, size_t inputs, float bias,
-                       float *y, size_t stride)
+/* The sums of `rows` by `outputs` products in registers, so that what is loaded is used several
+ * times. Each sum is made in the same order whatever the tile, so that a row's does not depend on
+ * its company. Called with constants only. */
+static inline __attribute__((always_inline)) void
+dot_tile(const struct dot *d, size_t row, size_t output, const size_t rows, const size_t outputs)
 {
-    size_t whole = inputs - inputs % LANES, i;
-    vec sum[4] = {{0}, {0}, {0}, {0}};
+    const float *x = d->x + row * d->inputs, *w = d->w + output * d->inputs;
+    size_t whole = d->inputs - d->inputs % LANES, i;
+    vec sum[4][4] = {{{0}}};
     for (i = 0; i < whole; i += LANES) {
-        vec weight = load(w + i);
-        for (size_t r = 0; r < rows; r++)
-            sum[r] += weight * load(x + r * inputs + i);
+        vec weight[4];
+        for (size_t o = 0; o < outputs; o++)
+            weight[o] = load(w + o * d->inputs + i);
+        for (size_t r = 0; r < rows; r++) {
+            vec value = load(x + r * d->inputs + i);
+            for (size_t o = 0; o < outputs; o++)
+                sum[r][o] += value * weight[o];
+        }
     }
-    for (size_t r = 0; r < rows; r++) {
-        float total = lane_sum(sum[r]);
-        for (i = whole; i < inputs; i++)
-            total += w[i] * x[r * inputs + i];
-        y[r * stride] = total + bias;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t o = 0; o < outputs; o++) {
+            float total = lane_sum(sum[r][o]);
+            for (i = whole; i < d->inputs; i++)
+                total += x[r * d->inputs + i] * w[o * d->inputs + i];
+            d->y[(row + r) * d->stride + output + o] = total + (d->bias ? d->bias[output + o] : 0);
+        }
+}
+
+#define DOT_OUTPUTS (LANES > 8 ? 4 : 2) /* AVX2 has 16 registers, AVX-512 has 32 */
+
+static void dot(const struct dot *d, size_t output, size_t outputs)
+{
+    size_t end = output + outputs, row;
+    for (; end - output >= DOT_OUTPUTS; output += DOT_OUTPUTS) {
+        for (row = 0; d->rows - row >= 4; row += 4)
+            dot_tile(d, row, output, 4, DOT_OUTPUTS);
+        for (; row < d->rows; row++)
+            dot_tile(d, row, output, 1, DOT_OUTPUTS);
+    }
+    for (; output < end; output++) {
+        for (row = 0; d->rows - row >= 4; row += 4)
+            dot_tile(d, row, output, 4, 1);
+        for (; row < d->rows; row++)
+            dot_tile(d, row, output, 1, 1);
     }
 }
 
-static void dot_rows(const float *w, const float *x, size_t rows, size_t inputs, float bias,
-                     float *y, size_t stride)
+static void blend(float *y, const float *x, float part, size_t count)
 {
-    for (; rows >= 4; rows -= 4, x += 4 * inputs, y += 4 * stride)
-        dot(w, x, 4, inputs, bias, y, stride);
-    for (; rows > 0; rows--, x += inputs, y += stride)
-        dot(w, x, 1, inputs, bias, y, stride);
+    for (size_t i = 0; i < count; i++)
+        y[i] += part * (x[i] - y[i]);
 }
 
 static void sgd(const struct sgd_rule *r, float *w, const float *g, float *velocity, size_t count)
@@ -377,11 +401,12 @@ const struct simd SIMD_TABLE = {
     .leaky = leaky,
     .leaky_backward = leaky_backward,
     .add = add,
+    .blend = blend,
     .square_sum = square_sum,
     .maxpool = maxpool,
     .maxpool_backward = maxpool_backward,
     .dropout = dropout,
-    .dot_rows = dot_rows,
+    .dot = dot,
     .sgd = sgd,
     .adam = adam,
 };

@@ -32,6 +32,15 @@ struct adam_rule {
     float beta1, beta2, epsilon, decay;
 };
 
+/* A dense layer: x W^T + b. */
+struct dot {
+    const float *x;    /* (rows, inputs) */
+    const float *w;    /* (outputs, inputs) */
+    const float *bias; /* (outputs); NULL: none */
+    float *y;          /* (rows, stride), stride at least the outputs */
+    size_t rows, inputs, stride;
+};
+
 /* A ReLU's way back, told from what went into scale_shift: open where a x + b > 0, by channel. */
 struct gate {
     const float *a, *b;
@@ -58,6 +67,8 @@ struct simd {
     void (*leaky_backward)(const float *y, float *dy, size_t count,
                            float slope); /* y<=0: dy *= slope */
     void (*add)(float *sum, const float *x, size_t count);
+    /* y = y + part (x - y) */
+    void (*blend)(float *y, const float *x, float part, size_t count);
     double (*square_sum)(const float *x, size_t count);
 
     void (*maxpool)(const struct pool_shape *s, int block, const float *x, float *y);
@@ -68,10 +79,9 @@ struct simd {
      * in the mask. */
     void (*dropout)(const struct dropout *d, const float *x, float *y, size_t first, size_t count);
 
-    /* y[r] = bias[o] + sum_i x[r][i] w[i] for `rows` rows that lie `inputs` apart in x and `stride`
-     * apart in y. The order of the additions does not depend on `rows`. */
-    void (*dot_rows)(const float *w, const float *x, size_t rows, size_t inputs, float bias,
-                     float *y, size_t stride);
+    /* y[r][o] = bias[o] + sum_i x[r][i] w[o][i] for outputs output .. output + outputs - 1 of all
+     * rows. The order of the additions depends on the inputs alone. */
+    void (*dot)(const struct dot *d, size_t output, size_t outputs);
 
     void (*sgd)(const struct sgd_rule *r, float *w, const float *g, float *velocity, size_t count);
     void (*adam)(const struct adam_rule *r, float *w, const float *g, float *m, float *v,

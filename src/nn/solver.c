@@ -42,6 +42,18 @@ static int parse_steps(struct solver *s, const struct cfg *c, struct cfg_section
     return 0;
 }
 
+static int parse_class_weights(struct solver *s, const struct cfg *c, struct cfg_section *section,
+                               struct err *e)
+{
+    if (cfg_list(c, section, "class_weights", &s->class_weights, &s->class_weight_count, e))
+        return -1;
+    for (int i = 0; i < s->class_weight_count; i++)
+        if (!(s->class_weights[i] >= 0 && s->class_weights[i] <= 1e6))
+            return err_set(e, "%s:%d: class_weights: %g is not between 0 and 1e6", c->path,
+                           cfg_line(section, "class_weights"), s->class_weights[i]);
+    return 0;
+}
+
 static int parse_keys(struct solver *s, const struct cfg *c, struct cfg_section *n, struct err *e)
 {
     int adam, nesterov;
@@ -63,7 +75,9 @@ static int parse_keys(struct solver *s, const struct cfg *c, struct cfg_section 
         cfg_real(c, n, "B2", .999, 0, .999999, &s->beta2, e) ||
         cfg_real(c, n, "eps", 1e-7, 1e-30, 1, &s->epsilon, e) ||
         cfg_real(c, n, "max_grad_norm", 0, 0, 1e9, &s->max_gradient_norm, e) ||
-        cfg_real(c, n, "label_smooth_eps", 0, 0, .999, &s->label_smoothing, e))
+        cfg_real(c, n, "label_smooth_eps", 0, 0, .999, &s->label_smoothing, e) ||
+        cfg_real(c, n, "ema_alpha", 0, 0, .999999, &s->average, e) ||
+        parse_class_weights(s, c, n, e))
         return -1;
     s->adam = adam;
     s->nesterov = nesterov;
@@ -83,6 +97,7 @@ void solver_release(struct solver *s)
 {
     free(s->steps);
     free(s->scales);
+    free(s->class_weights);
     memset(s, 0, sizeof(*s));
 }
 

@@ -31,6 +31,10 @@ struct solver {
     double momentum, decay, beta1, beta2, epsilon;
     double max_gradient_norm; /* of all gradients together; 0: no limit */
     double label_smoothing;
+    double
+        *class_weights; /* (class_weight_count) factors of the loss by class; NULL: all 1; owned */
+    int class_weight_count;
+    double average; /* ema_alpha: what the moving average of the parameters keeps; 0: none */
 };
 
 /* Reads the keys. 0, or -1 with FILE:LINE and nothing to release. */

@@ -20,6 +20,7 @@ struct nn_trainer {
     long steps;
     uint64_t seed;
     float *moment[2]; /* (net parameters) SGD's velocity; Adam's two; owned */
+    float *average;   /* (net parameters) their moving average; NULL without ema_alpha; owned */
     float *target;    /* (mini-batch, classes) smoothed; owned */
 };
 
@@ -98,8 +99,22 @@ static int make_buffers(struct nn_trainer *t, struct err *e)
     int mini = t->batch / t->pieces;
     t->moment[0] = floats_new(t->net->param_count);
     t->moment[1] = t->solver.adam ? floats_new(t->net->param_count) : NULL;
+    t->average = t->solver.average > 0 ? floats_new(t->net->param_count) : NULL;
     t->target = floats_new((size_t)mini * (size_t)t->classes);
-    return t->moment[0] && (t->moment[1] || !t->solver.adam) && t->target ? 0 : err_memory(e);
+    if (!t->moment[0] || (!t->moment[1] && t->solver.adam) ||
+        (!t->average && t->solver.average > 0) || !t->target)
+        return err_memory(e);
+    if (t->average)
+        memcpy(t->average, t->net->params, t->net->param_count * sizeof(float));
+    return 0;
+}
+
+static int check_class_weights(const struct nn_trainer *t, struct err *e)
+{
+    if (t->solver.class_weight_count == 0 || t->solver.class_weight_count == t->classes)
+        return 0;
+    return err_set(e, "'%s': class_weights has %d numbers for %d classes", t->net->cfg.path,
+                   t->solver.class_weight_count, t->classes);
 }
 
 struct nn_trainer *nn_trainer_new(struct nn_net *net, const struct nn_trainer_options *options,
@@ -122,7 +137,8 @@ struct nn_trainer *nn_trainer_new(struct nn_net *net, const struct nn_trainer_op
                                 .learn = learn,
                                 .batch = t->batch / t->pieces,
                                 .seed = options->seed};
-    if (parse_overrides(t, options->overrides ? options->overrides : "", e) || make_buffers(t, e) ||
+    if (parse_overrides(t, options->overrides ? options->overrides : "", e) ||
+        check_class_weights(t, e) || make_buffers(t, e) ||
         !(t->plan = plan_new(net, net->params, &plan, e))) {
         nn_trainer_free(t);
         return NULL;
@@ -140,6 +156,7 @@ void nn_trainer_free(struct nn_trainer *t)
     solver_release(&t->solver);
     free(t->moment[0]);
     free(t->moment[1]);
+    free(t->average);
     free(t->target);
     free(t);
 }
@@ -176,6 +193,18 @@ static void smooth_targets(struct nn_trainer *t, const float *target)
         t->target[i] = target[i] * (1 - eps) + (1 - target[i]) * other;
 }
 
+/* A picture counts as much as its classes do: by their weights' mean under its targets. */
+static void weigh_pictures(struct nn_trainer *t, const float *target)
+{
+    const double *weights = t->solver.class_weights;
+    for (int i = 0; weights && i < t->batch / t->pieces; i++, target += t->classes) {
+        double weight = 0;
+        for (int k = 0; k < t->classes; k++)
+            weight += weights[k] * (double)target[k];
+        t->plan->weight[i] = (float)weight;
+    }
+}
+
 /* Gradients of the whole batch, one mini-batch after the other. Returns the summed loss. */
 static double accumulate_gradients(struct nn_trainer *t, const float *input, const float *target,
                                    float *output)
@@ -187,6 +216,7 @@ static double accumulate_gradients(struct nn_trainer *t, const float *input, con
     for (int piece = 0; piece < t->pieces; piece++) {
         tensor_from_plain(&p->input, input + (size_t)piece * tensor_values(&p->input));
         smooth_targets(t, target + (size_t)piece * outputs);
+        weigh_pictures(t, target + (size_t)piece * outputs);
         p->pass = (uint64_t)t->steps * (uint64_t)t->pieces + (uint64_t)piece;
         plan_forward(p);
         if (output)
@@ -250,35 +280,76 @@ static void update(struct nn_trainer *t)
     }
 }
 
+/* The average of all parameters, rolling statistics included. It begins short, so that the random
+ * weights of the beginning do not stay in it: after n updates it keeps (n + 1)/(n + 10) at most. */
+static void update_average(struct nn_trainer *t)
+{
+    double n = (double)t->steps, keep = fmin(t->solver.average, (n + 1) / (n + 10));
+    size_t first = first_param(t), count = t->net->param_count - first;
+    long chunks = (long)((count + UPDATE_CHUNK - 1) / UPDATE_CHUNK);
+#pragma omp parallel for
+    for (long i = 0; i < chunks; i++) {
+        size_t at = (size_t)i * UPDATE_CHUNK, left = count - at,
+               length = left < UPDATE_CHUNK ? left : UPDATE_CHUNK;
+        simd()->blend(t->average + first + at, t->net->params + first + at, (float)(1 - keep),
+                      length);
+    }
+}
+
 double nn_trainer_step(struct nn_trainer *t, const float *input, const float *target, float *output)
 {
     double loss = accumulate_gradients(t, input, target, output);
     update(t);
+    if (t->average)
+        update_average(t);
     t->steps++;
     t->net->seen += (uint64_t)t->batch;
     return loss / t->batch;
 }
 
-static const char MAGIC[8] = "nntrain1";
+void nn_trainer_export(const struct nn_trainer *t, struct nn_net *to)
+{
+    nn_net_set_values(to, t->average ? t->average : t->net->params);
+    memcpy(to->version, t->net->version, sizeof(to->version));
+    to->transposed = t->net->transposed;
+    to->seen = t->net->seen;
+}
+
+static const char MAGIC[8] = "nntrain2";
 
 struct state_header {
     char magic[8];
-    uint64_t params, steps, seen, moments;
+    uint64_t params, steps, seen;
+    uint64_t copies; /* arrays of `params` floats that follow: see state_arrays */
 };
+
+#define STATE_ARRAYS 4
+
+/* What a state holds: the parameters, the optimiser's moments, the average. Returns their number.
+ */
+static uint64_t state_arrays(const struct nn_trainer *t, float *array[STATE_ARRAYS])
+{
+    float *const all[STATE_ARRAYS] = {t->net->params, t->moment[0], t->moment[1], t->average};
+    uint64_t count = 0;
+    for (int i = 0; i < STATE_ARRAYS; i++)
+        if (all[i])
+            array[count++] = all[i];
+    return count;
+}
 
 int nn_trainer_save(const struct nn_trainer *t, FILE *stream, struct err *e)
 {
+    float *array[STATE_ARRAYS];
     struct state_header h = {.params = t->net->param_count,
                              .steps = (uint64_t)t->steps,
                              .seen = t->net->seen,
-                             .moments = t->moment[1] ? 2 : 1};
+                             .copies = state_arrays(t, array)};
     memcpy(h.magic, MAGIC, sizeof(MAGIC));
     size_t n = t->net->param_count;
-    if (fwrite(&h, sizeof(h), 1, stream) != 1 ||
-        fwrite(t->net->params, sizeof(float), n, stream) != n)
+    if (fwrite(&h, sizeof(h), 1, stream) != 1)
         return err_set(e, "cannot write the trainer's state");
-    for (uint64_t i = 0; i < h.moments; i++)
-        if (fwrite(t->moment[i], sizeof(float), n, stream) != n)
+    for (uint64_t i = 0; i < h.copies; i++)
+        if (fwrite(array[i], sizeof(float), n, stream) != n)
             return err_set(e, "cannot write the trainer's state");
     return 0;
 }
@@ -287,25 +358,25 @@ int nn_trainer_load(struct nn_trainer *t, FILE *stream, struct err *e)
 {
     struct state_header h;
     size_t n = t->net->param_count;
-    uint64_t moments = t->moment[1] ? 2 : 1;
+    float *array[STATE_ARRAYS];
+    size_t copies = state_arrays(t, array);
     if (fread(&h, sizeof(h), 1, stream) != 1 || memcmp(h.magic, MAGIC, sizeof(MAGIC)))
         return err_set(e, "this is not a trainer's state");
-    if (h.params != n || h.moments != moments)
+    if (h.params != n || h.copies != copies)
         return err_set(e,
-                       "the state is of another network: %" PRIu64 " parameters with %" PRIu64
-                       " moments, here %zu with %" PRIu64,
-                       h.params, h.moments, n, moments);
+                       "the state is of another network or optimiser: %" PRIu64
+                       " arrays of %" PRIu64 " numbers, here %zu of %zu",
+                       h.copies, h.params, copies, n);
     /* All of it first: a state cut short must not leave a mixture behind. */
-    float *all = floats_new(n * (size_t)(1 + moments));
+    float *all = floats_new(n * copies);
     if (!all)
         return err_memory(e);
-    if (fread(all, sizeof(float), n * (size_t)(1 + moments), stream) != n * (size_t)(1 + moments)) {
+    if (fread(all, sizeof(float), n * copies, stream) != n * copies) {
         free(all);
         return err_set(e, "the trainer's state is cut short");
     }
-    memcpy(t->net->params, all, n * sizeof(float));
-    for (uint64_t i = 0; i < moments; i++)
-        memcpy(t->moment[i], all + (size_t)(i + 1) * n, n * sizeof(float));
+    for (size_t i = 0; i < copies; i++)
+        memcpy(array[i], all + i * n, n * sizeof(float));
     free(all);
     t->steps = (long)h.steps;
     t->net->seen = h.seen;

@@ -129,16 +129,13 @@ int nn_net_load_weights(struct nn_net *net, const char *path, struct err *e)
     return result;
 }
 
-int nn_net_save_weights(const struct nn_net *net, const char *path, struct err *e)
+void net_write_weights(const struct nn_net *net, FILE *stream)
 {
-    struct atomic_file f;
-    if (atomic_open(&f, path, e))
-        return -1;
     for (int i = 0; i < 3; i++)
-        put32(f.stream, (uint32_t)net->version[i]);
-    put32(f.stream, (uint32_t)net->seen);
+        put32(stream, (uint32_t)net->version[i]);
+    put32(stream, (uint32_t)net->seen);
     if (has_long_seen(net->version))
-        put32(f.stream, (uint32_t)(net->seen >> 32));
+        put32(stream, (uint32_t)(net->seen >> 32));
     for (int i = 0; i < net->layers; i++) {
         const struct layer *l = net->layer[i];
         for (int r = 0; r < l->params && !l->skip_save; r++)
@@ -147,8 +144,16 @@ int nn_net_save_weights(const struct nn_net *net, const char *path, struct err *
                 memcpy(&bits,
                        &net->params[l->param[r].offset + place(&l->param[r], k, net->transposed)],
                        sizeof(bits));
-                put32(f.stream, bits);
+                put32(stream, bits);
             }
     }
+}
+
+int nn_net_save_weights(const struct nn_net *net, const char *path, struct err *e)
+{
+    struct atomic_file f;
+    if (atomic_open(&f, path, e))
+        return -1;
+    net_write_weights(net, f.stream);
     return atomic_commit(&f, e);
 }

@@ -7,9 +7,12 @@
  * second-level cache, and transformed back.
  *
  * The gradient by the input is the same convolution with the filters turned by half a circle and
- * the roles of channels and filters swapped. The gradient by the weights sums, for each of the n*n
- * positions, products of transformed inputs and transformed output gradients over all tiles; each
- * thread has its own sum, and they are added in one order. */
+ * the roles of channels and filters swapped. Without padding that takes more tiles than the forward
+ * pass, since the input is the larger map; then it is the forward pass step by step backwards: the
+ * forward pass's tiles of output gradients, products with its weights transposed, and squares that
+ * overlap in the input and are added up, picture by picture in one order. The gradient by the
+ * weights sums, for each of the n*n positions, products of transformed inputs and transformed
+ * output gradients over all tiles; each thread has its own sum, and they are added in one order. */
 #include "nn/engine.h"
 
 #include <libxsmm.h>
@@ -29,7 +32,8 @@
 struct pass {
     struct nn_shape in, out;
     int pad;
-    float *u;                     /* (chunks, n*n, in channels, CHUNK) transformed weights; owned */
+    bool backwards; /* from the forward pass's tiles of `in` back to `out`; pad is the forward's */
+    float *u;       /* (chunks, n*n, in channels, CHUNK) transformed weights; owned */
     libxsmm_smmfunction multiply; /* for a full block; `rest` for the last one */
     libxsmm_smmfunction rest;
 };
@@ -143,7 +147,7 @@ static void convolve(const struct winograd *w, const struct pass *p, const float
     }
 }
 
-/* ---- by the weights ---- */
+/* ---- by the input, backwards ---- */
 
 static void transform_gradients(const struct winograd *w, const float *dy, int first, int count,
                                 float *z, size_t plane)
@@ -159,6 +163,54 @@ static void transform_gradients(const struct winograd *w, const float *dy, int f
                                z + i * out.channels + g * lanes, plane);
     }
 }
+
+static void spread_outputs(const struct winograd *w, const struct pass *p, int chunk, int first,
+                           int count, const float *t, size_t plane, float *y)
+{
+    int lanes = w->lanes, groups = p->out.channels / lanes;
+    size_t slice = slice_of(p->out, lanes);
+    for (int i = 0; i < count; i++) {
+        struct tile_place place = {.height = p->out.height, .width = p->out.width};
+        int n = locate(w, p->in, first + i, &place.y, &place.x);
+        place.y -= p->pad;
+        place.x -= p->pad;
+        for (int k = 0; k < CHUNK; k += lanes)
+            w->tiles->spread(t + i * CHUNK + k, plane,
+                             y + (size_t)(n * groups + chunk * CHUNK / lanes + k / lanes) * slice,
+                             &place);
+    }
+}
+
+/* Each thread takes whole pictures, whose squares overlap with no other's. Its last block is
+ * multiplied in full; what its surplus rows give is not used. */
+static void retrace(const struct winograd *w, const struct pass *p, const float *dy, float *dx)
+{
+    int batch = w->shape.batch, each = count_tiles(w, p->in) / batch,
+        planes = w->tiles->n * w->tiles->n;
+    size_t z_plane = (size_t)(TILES * p->in.channels + PLANE_PAD),
+           t_plane = TILES * CHUNK + PLANE_PAD, u_plane = (size_t)p->in.channels * CHUNK,
+           picture = (size_t)(p->out.channels * p->out.height * p->out.width);
+#pragma omp parallel num_threads(team(w))
+    {
+        int thread = omp_get_thread_num(), threads = omp_get_num_threads(),
+            from = batch * thread / threads, to = batch * (thread + 1) / threads;
+        float *z = w->scratch[thread], *t = z + (size_t)planes * z_plane;
+        memset(dx + (size_t)from * picture, 0, (size_t)(to - from) * picture * sizeof(float));
+        for (int first = from * each; first < to * each; first += TILES) {
+            int left = to * each - first, count = left < TILES ? left : TILES;
+            transform_gradients(w, dy, first, count, z, z_plane);
+            for (int chunk = 0; chunk < p->out.channels / CHUNK; chunk++) {
+                const float *u = p->u + (size_t)(chunk * planes) * u_plane;
+                for (int i = 0; i < planes; i++)
+                    p->multiply(u + (size_t)i * u_plane, z + (size_t)i * z_plane,
+                                t + (size_t)i * t_plane);
+                spread_outputs(w, p, chunk, first, count, t, t_plane, dx);
+            }
+        }
+    }
+}
+
+/* ---- by the weights ---- */
 
 /* The sum of a thread over its blocks. */
 static void accumulate(const struct winograd *w, const float *x, const float *dy, int first_block,
@@ -218,10 +270,10 @@ static void backward_weights(void *kernel, const float *x, const float *dy, floa
 
 /* ---- weights ---- */
 
-/* U of one pass. `turned`: for the gradient by the input, from filters to channels, each filter
- * turned round. */
+/* U of one pass. `swapped`: for the gradient by the input, from filters to channels; each filter
+ * turned round unless the pass goes backwards. */
 static void transform_weights(const struct winograd *w, const struct pass *p, const float *weights,
-                              bool turned)
+                              bool swapped)
 {
     int planes = w->tiles->n * w->tiles->n, lanes = w->lanes, in = p->in.channels,
         out = p->out.channels;
@@ -231,10 +283,11 @@ static void transform_weights(const struct winograd *w, const struct pass *p, co
         for (int k = 0; k < out; k += lanes) {
             float g[9 * 16];
             for (int f = 0; f < lanes; f++) {
-                size_t at = turned ? (size_t)c * (size_t)out + (size_t)(k + f)
-                                   : (size_t)(k + f) * (size_t)in + (size_t)c;
+                size_t at = swapped ? (size_t)c * (size_t)out + (size_t)(k + f)
+                                    : (size_t)(k + f) * (size_t)in + (size_t)c;
                 for (int i = 0; i < 9; i++)
-                    g[i * lanes + f] = weights[at * 9 + (size_t)(turned ? 8 - i : i)];
+                    g[i * lanes + f] =
+                        weights[at * 9 + (size_t)(swapped && !p->backwards ? 8 - i : i)];
             }
             w->tiles->filter(g, (size_t)lanes,
                              p->u + (size_t)(k / CHUNK * planes) * u_plane + (size_t)c * CHUNK +
@@ -261,7 +314,10 @@ static void forward(void *kernel, const float *x, const float *bias, float *y)
 static void backward_data(void *kernel, const float *dy, float *dx)
 {
     struct winograd *w = kernel;
-    convolve(w, &w->data, dy, &(struct finish){0}, dx);
+    if (w->data.backwards)
+        retrace(w, &w->data, dy, dx);
+    else
+        convolve(w, &w->data, dy, &(struct finish){0}, dx);
 }
 
 /* ---- making ---- */
@@ -288,6 +344,13 @@ static int make_pass(struct winograd *w, struct pass *p, struct nn_shape in, str
     p->multiply = product(CHUNK, TILES, c, CHUNK, c, CHUNK, 0, false);
     p->rest = product(CHUNK, rest ? rest : TILES, c, CHUNK, c, CHUNK, 0, false);
     return p->u && p->multiply && p->rest ? 0 : -1;
+}
+
+static int make_data_pass(struct winograd *w)
+{
+    const struct conv_shape *s = &w->shape;
+    w->data.backwards = count_tiles(w, s->out) < count_tiles(w, s->in);
+    return make_pass(w, &w->data, s->out, s->in, w->data.backwards ? s->pad : 2 - s->pad);
 }
 
 static size_t scratch_floats(const struct winograd *w)
@@ -327,14 +390,18 @@ static int make_training(struct winograd *w)
     return w->sum && w->accumulate && w->accumulate_rest ? 0 : -1;
 }
 
+/* LIBXSMM compiles no products for an older CPU, or when LIBXSMM_TARGET says so. */
+bool winograd_compiles(void)
+{
+    return winograd_set() && libxsmm_get_target_archid() >= LIBXSMM_X86_AVX2;
+}
+
 static bool fits(const struct conv_shape *s)
 {
-    /* LIBXSMM compiles no products for an older CPU, or when LIBXSMM_TARGET says so. */
-    bool compiles = libxsmm_get_target_archid() >= LIBXSMM_X86_AVX2;
-    return winograd_set() && compiles && s->size == 3 && s->stride == 1 && s->groups == 1 &&
-           s->pad <= 2 && s->in_block > 1 && s->in_block == s->out_block &&
-           s->out.channels % CHUNK == 0 && (s->in.channels % CHUNK == 0 || !s->input_gradient) &&
-           s->out.height >= 4 && s->out.width >= 4;
+    return winograd_compiles() && s->size == 3 && s->stride == 1 && s->groups == 1 && s->pad <= 2 &&
+           s->in_block > 1 && s->in_block == s->out_block && s->out.channels % CHUNK == 0 &&
+           (s->in.channels % CHUNK == 0 || !s->input_gradient) && s->out.height >= 4 &&
+           s->out.width >= 4;
 }
 
 static void *create(const struct conv_shape *s, struct err *e)
@@ -350,8 +417,7 @@ static void *create(const struct conv_shape *s, struct err *e)
     w->threads = nn_threads();
     w->scratch = calloc((size_t)w->threads, sizeof(*w->scratch));
     int failed = !w->scratch || make_pass(w, &w->forward, s->in, s->out, s->pad) ||
-                 (s->input_gradient && make_pass(w, &w->data, s->out, s->in, 2 - s->pad)) ||
-                 (s->training && make_training(w));
+                 (s->input_gradient && make_data_pass(w)) || (s->training && make_training(w));
     for (int t = 0; t < w->threads && !failed; t++)
         failed = !(w->scratch[t] = floats_raw(scratch_floats(w)));
     if (!failed)

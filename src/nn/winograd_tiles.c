@@ -52,6 +52,17 @@ static inline void a_6(const vec *y, vec *o, int s)
     o[5 * s] = y[3];
 }
 
+static inline void b_6(const vec *t, vec *o, int s)
+{
+    vec a = t[1] + t[2], b = t[2] - t[1], c = t[3] + t[4], e = t[4] - t[3];
+    o[0] = 4 * t[0];
+    o[s] = 4 * (b + t[5]) + 2 * e;
+    o[2 * s] = -5 * t[0] - 4 * a - c;
+    o[3 * s] = -5 * t[5] - 2 * e - b;
+    o[4 * s] = t[0] + a + c;
+    o[5 * s] = t[5];
+}
+
 static inline void g_6(const vec *w, vec *o, int s)
 {
     vec a = (w[0] + w[2]) * (-1.f / 6), b = w[1] * (1.f / 6),
@@ -99,6 +110,15 @@ static inline void a_5(const vec *y, vec *o, int s)
     o[4 * s] = y[2];
 }
 
+static inline void b_5(const vec *t, vec *o, int s)
+{
+    o[0] = 2 * t[0];
+    o[s] = 2 * (t[2] - t[1] + t[4]) - t[0] - t[3];
+    o[2 * s] = -2 * t[0] - t[1] - 3 * t[2] - t[4];
+    o[3 * s] = t[0] + t[1] + t[2] + t[3] - 2 * t[4];
+    o[4 * s] = t[4];
+}
+
 static inline void g_5(const vec *w, vec *o, int s)
 {
     vec a = w[0] + w[2];
@@ -118,14 +138,19 @@ static inline void gt_5(const vec *u, vec *o, int s)
 
 /* ---- two dimensions ---- */
 
-/* Reads a square of the map, zero outside. */
-static inline void read_tile(const float *map, const struct tile_place *p, int size, vec *d)
+/* Reads a square of the map, zero outside, and fetches what the next one, `step` pixels to the
+ * right, has new: the rows are too short for the processor to foresee it. */
+static inline void read_tile(const float *map, const struct tile_place *p, int size, int step,
+                             vec *d)
 {
     if (p->y >= 0 && p->x >= 0 && p->y + size <= p->height && p->x + size <= p->width) {
         map += (p->y * p->width + p->x) * LANES;
-        for (int i = 0; i < size; i++, map += p->width * LANES)
+        for (int i = 0; i < size; i++, map += p->width * LANES) {
             for (int k = 0; k < size; k++)
                 d[i * size + k] = load(map + k * LANES);
+            for (int k = 0; k < step; k++)
+                __builtin_prefetch(map + (size + k) * LANES);
+        }
         return;
     }
     for (int i = 0; i < size; i++)
@@ -151,7 +176,7 @@ static inline void read_tile(const float *map, const struct tile_place *p, int s
     static void input_##N(const float *map, const struct tile_place *p, float *v, size_t plane)    \
     {                                                                                              \
         vec d[N * N], t[N * N];                                                                    \
-        read_tile(map, p, N, d);                                                                   \
+        read_tile(map, p, N, M, d);                                                                \
         TRANSFORM(bt_##N, d, N, t, N);                                                             \
         for (int i = 0; i < N * N; i++)                                                            \
             store(v + (size_t)i * plane, t[i]);                                                    \
@@ -178,10 +203,25 @@ static inline void read_tile(const float *map, const struct tile_place *p, int s
     static void gradient_##N(const float *map, const struct tile_place *p, float *z, size_t plane) \
     {                                                                                              \
         vec d[M * M], t[N * N];                                                                    \
-        read_tile(map, p, M, d);                                                                   \
+        read_tile(map, p, M, M, d);                                                                \
         TRANSFORM(a_##N, d, M, t, N);                                                              \
         for (int i = 0; i < N * N; i++)                                                            \
             store(z + (size_t)i * plane, t[i]);                                                    \
+    }                                                                                              \
+    static void spread_##N(const float *t, size_t plane, float *map, const struct tile_place *p)   \
+    {                                                                                              \
+        vec d[N * N], y[N * N];                                                                    \
+        for (int i = 0; i < N * N; i++)                                                            \
+            d[i] = load(t + (size_t)i * plane);                                                    \
+        TRANSFORM(b_##N, d, N, y, N);                                                              \
+        for (int i = 0; i < N; i++)                                                                \
+            for (int k = 0; k < N; k++) {                                                          \
+                int row = p->y + i, col = p->x + k;                                                \
+                if (row < 0 || row >= p->height || col < 0 || col >= p->width)                     \
+                    continue;                                                                      \
+                float *to = map + (row * p->width + col) * LANES;                                  \
+                store(to, load(to) + y[i * N + k]);                                                \
+            }                                                                                      \
     }                                                                                              \
     static void filter_##N(const float *g, size_t stride, float *u, size_t plane)                  \
     {                                                                                              \
@@ -208,7 +248,7 @@ TILE_FUNCTIONS(5, 3)
 #define TABLE(N, M)                                                                                \
     {                                                                                              \
         .n = N, .m = M, .input = input_##N, .output = output_##N, .gradient = gradient_##N,        \
-        .filter = filter_##N, .filter_gradient = filter_gradient_##N                               \
+        .spread = spread_##N, .filter = filter_##N, .filter_gradient = filter_gradient_##N         \
     }
 
 extern const struct winograd_set WINOGRAD_TABLE;

@@ -31,6 +31,8 @@ struct winograd_tiles {
                    float *map, const struct tile_place *p);
     /* z = A d A^T of m x m gradients: the output transform backwards */
     void (*gradient)(const float *map, const struct tile_place *p, float *z, size_t plane);
+    /* map += B t B^T: the input transform backwards, which overlaps with the neighbours' */
+    void (*spread)(const float *t, size_t plane, float *map, const struct tile_place *p);
     /* u = G g G^T and g = G^T u G for `lanes` filters at once; their 9 weights lie `stride` floats
      * apart */
     void (*filter)(const float *g, size_t stride, float *u, size_t plane);

@@ -3,11 +3,11 @@
  * usage: bench [--seconds S] [--threads N] [--batch N] [--layers | --rate] [WORKLOAD...]
  *
  * A workload is train-NET, infer-NET or latency-NET for a file cfg/NET.cfg; without any, those in
- * ALL. Training and inference take batches of --batch pictures (64, train-general 128), whatever
- * the cfg says, and all threads; latency takes one picture at a time and one thread, if --threads
- * says nothing else. Prints a table; with --layers each workload's row is followed by where its
- * time goes, layer by layer; with --rate there are only the pictures a second, a number for each
- * workload. Run from the project's root.
+ * ALL. Training and inference take batches of --batch pictures (64, train-general 128; both where
+ * no workload is named), whatever the cfg says, and all threads; latency takes one picture at a
+ * time and one thread, if --threads says nothing else. Prints a table; with --layers each
+ * workload's row is followed by where its time goes, layer by layer; with --rate there are only the
+ * pictures a second, a number for each workload. Run from the project's root.
  *
  * Each batch has other pictures and labels, so that training never gets to the end of what there is
  * to learn; making them is not part of the time, nor is the first batch.
@@ -28,6 +28,8 @@
 
 static const char *const ALL[] = {"train-atulapra", "train-general",    "infer-atulapra",
                                   "infer-general",  "latency-atulapra", "latency-general"};
+
+static const int BATCHES[] = {64, 128};
 
 struct settings {
     double seconds; /* how long each workload is timed, at least */
@@ -323,6 +325,16 @@ static void print_row(const char *name, struct workload *w, const struct setting
     free(work);
 }
 
+static void run(const char *name, const struct settings *s)
+{
+    struct workload w = prepare(name, s);
+    if (s->rate)
+        printf("%.3f\n", measure(&w, s->seconds));
+    else
+        print_row(name, &w, s);
+    release(&w);
+}
+
 static int parse_setting(const char *option, const char *value, struct settings *s)
 {
     if (strcmp(option, "--seconds") == 0)
@@ -354,13 +366,11 @@ int main(int argc, char **argv)
                "threads", "pictures/s", "GFLOP/s", "FMA peak", "of peak");
     const char *const *name = i < argc ? (const char *const *)argv + i : ALL;
     int count = i < argc ? argc - i : (int)(sizeof(ALL) / sizeof(ALL[0]));
-    for (i = 0; i < count; i++) {
-        struct workload w = prepare(name[i], &s);
-        if (s.rate)
-            printf("%.3f\n", measure(&w, s.seconds));
-        else
-            print_row(name[i], &w, &s);
-        release(&w);
-    }
+    bool both = i == argc && s.batch == 0;
+    for (i = 0; i < count; i++)
+        for (int k = 0; k < (both && !begins(name[i], "latency-") ? 2 : 1); k++) {
+            s.batch = both ? BATCHES[k] : s.batch;
+            run(name[i], &s);
+        }
     return 0;
 }

@@ -31,8 +31,8 @@ common="--threads --seed -o --format -q --quiet -v --verbose --no-progress"
 faces="-0 --files-from --cascade --scale-factor --min-neighbors --min-size --largest --crops --crop-size --margin --annotate"
 declare -gA contract=(
     [detect]="$faces $common"
-    [classify]="--model --no-detect --detect --tta --reject-below --engine --fer-csv --split --labelled --min-accuracy $faces $common"
-    [train-general]="--fer-csv --train --valid --cfg --out --epochs --resume --init $common"
+    [classify]="--model --no-detect --detect --tta --reject-below --engine --fer-csv --split --labelled --unseen --plots --min-accuracy $faces $common"
+    [train-general]="--fer-csv --train --valid --audit --leave-out --cfg --out --epochs --resume --init $common"
     [finetune]="--user --model --out --general-csv --holdout --folds --max-forget --epochs --report $common"
 )
 
@@ -76,6 +76,13 @@ declare -gA contract=(
     FERCLI_MODEL=$BATS_TEST_TMPDIR/none run "$FERCLI" --version
     [ "$status" -eq 0 ]
     [[ ${lines[2]} == "model: "*"/none' cannot be used"* ]]
+}
+
+@test "--version tells whether Winograd's kernels are in use" {
+    [ -e /usr/include/libxsmm.h ] && grep -q avx2 /proc/cpuinfo || skip "no Winograd here"
+    [[ $("$FERCLI" --version) == *"engine: oneDNN "*", AVX"*", Winograd by LIBXSMM"* ]]
+    LIBXSMM_TARGET=generic run -0 "$FERCLI" --version
+    [[ $output == *"engine: oneDNN "* && $output != *Winograd* ]]
 }
 
 @test "an unknown command is refused with the nearest name" {

@@ -111,7 +111,9 @@ refuses() {
         [ -s "$W/m.$suffix" ]
     done
     [ "$(ls "$W" | wc -l)" -eq 8 ]
-    cmp tiny.cfg "$W/m.cfg"
+    grep -v ^temperature= "$W/m.cfg" | cmp - tiny.cfg
+    [ "$(grep -c '^temperature=[0-9.]*$' "$W/m.cfg")" -eq 1 ]
+    grep -q 'temperature .*: the log loss on the validation pictures' "$W/notes"
     [ "$(head -1 "$W/m.history.csv")" = epoch,rate,train_loss,train_accuracy,valid_loss,valid_accuracy ]
     [ "$(wc -l <"$W/m.history.csv")" -eq 13 ]
     [ "$(head -c 4 "$W/m.history.png" | tail -c 3)" = PNG ]
@@ -134,6 +136,17 @@ refuses() {
     grep -v PrivateTest fer.csv >"$W/without.csv"
     "$FERCLI" train-general --fer-csv "$W/without.csv" --cfg tiny.cfg --out "$W/b" --threads 1 --epochs 2 -q
     same_run a b
+}
+
+@test "teachers are learnt from, and a run goes on with the same ones only" {
+    train t --epochs 3 -q
+    train a --epochs 2 -q
+    train b --epochs 2 -q --teacher "$W/t"
+    train c --epochs 2 -q --teacher "$W/t" --teacher "$W/a" --teacher-weight 0.5
+    differ a b
+    differ b c
+    refuses 3 "the teachers or their weight" train b --epochs 2 -q --resume
+    refuses 3 "no-such-model" train d --epochs 2 -q --teacher no-such-model
 }
 
 @test "the same seed gives the same bytes, another seed others, a gzip file the plain one's" {
@@ -280,6 +293,14 @@ interrupt_run() {
     refuses 3 "none.cfg'" "$FERCLI" train-general --fer-csv fer.csv --cfg none.cfg --out "$W/m" --epochs 1
     grep -v max_batches tiny.cfg >"$W/endless.cfg"
     refuses 3 max_batches "$FERCLI" train-general --fer-csv fer.csv --cfg "$W/endless.cfg" --out "$W/m" -q
+}
+
+@test "names that do not fit the network are refused before anything is printed" {
+    printf '%s\n' a b c d e f >"$W/six.names"
+    refuses 3 "'tiny.cfg' has 7 outputs for 6 names in '$W/six.names'" train m --epochs 1 --names "$W/six.names"
+    [ ! -s "$W/stdout" ]
+    sed 's/^output=7/output=6/' tiny.cfg >"$W/six.cfg"
+    refuses 3 "has 6 outputs for 7 names, FER-2013's" train m --epochs 1 --cfg "$W/six.cfg"
 }
 
 @test "outputs that cannot be written are noticed before the data is read, exit status 1" {

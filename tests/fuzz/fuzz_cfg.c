@@ -85,6 +85,26 @@ static void train(struct nn_net *net)
     free(target);
 }
 
+/* A temperature goes in and out again without a trace, and the text stays a cfg. */
+static void edit(const char *text)
+{
+    struct err e = {""};
+    char *plain = nn_cfg_with_temperature("x.cfg", text, 0, &e);
+    char *warm = plain ? nn_cfg_with_temperature("x.cfg", plain, 2.5, &e) : NULL;
+    char *again = warm ? nn_cfg_with_temperature("x.cfg", warm, 0, &e) : NULL;
+    struct nn_net *net = warm ? nn_net_parse("x.cfg", warm, strlen(warm), 1, &e) : NULL;
+    if ((!plain || (warm && !again)) && !strstr(e.text, "memory"))
+        abort();
+    if (again && strcmp(plain, again) != 0)
+        abort();
+    if (net && nn_net_temperature(net) > 0 && nn_net_temperature(net) != 2.5)
+        abort();
+    nn_net_free(net);
+    free(plain);
+    free(warm);
+    free(again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct err e = {""};
@@ -101,6 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; nn_net_warning(net, i); i++)
         if (strncmp(nn_net_warning(net, i), "x.cfg:", 6) != 0)
             abort();
+    edit(nn_net_cfg_text(net));
     if (is_small(net)) {
         predict(net);
         train(net);

@@ -105,6 +105,29 @@ const struct network_case NETWORK_CASES[] = {
          CONV(16, NORM ACT(relu)) "[maxpool]\nsize=2\nstride=2\n" CONV(32, NORM ACT(relu))
              CONV(32, NORM ACT(leaky)) "[avgpool]\n" END(7),
      DARKNET_AGREES},
+    /* Stride 1, 3x3 and channels by 32s: Winograd's kernels where there are any. */
+    {"conv_of_32s", NET(2, 32, 9, 7) CONV(32, ACT(relu)) CONV(32, ACT(leaky)) END(5),
+     DARKNET_AGREES},
+    {"conv_of_32s_norm",
+     NET(2, 3, 8, 13) CONV(32, NORM ACT(relu)) CONV(64, NORM ACT(leaky))
+         CONV(32, NORM ACT(linear)) "[avgpool]\n" END(5),
+     DARKNET_AGREES},
+    {"conv_of_32s_without_padding",
+     NET(3, 32, 13, 10) "[convolutional]\nfilters=64\nsize=3\nactivation=relu\n"
+                        "[convolutional]\nfilters=32\nsize=3\nactivation=tanh\n" END(5),
+     DARKNET_AGREES},
+    {"conv_of_32s_padding_2",
+     NET(2, 32, 5, 4) CONV(32, ACT(relu)) "[convolutional]\nfilters=32\nsize=3\npadding=2\n"
+                                          "activation=elu\n" END(5),
+     DARKNET_AGREES},
+    {"conv_of_32s_on_maps_of_six",
+     NET(3, 32, 6, 6) CONV(64, NORM ACT(relu)) CONV(64, ACT(relu))
+         CONV(32, NORM ACT(leaky)) "[maxpool]\nsize=2\nstride=2\n" END(7),
+     DARKNET_AGREES},
+    {"shortcut_around_conv_of_32s",
+     NET(2, 3, 10, 9) CONV(32, NORM ACT(relu)) CONV(32, NORM ACT(relu))
+         CONV(32, NORM ACT(linear)) "[shortcut]\nfrom=-3\nactivation=relu\n" END(4),
+     DARKNET_AGREES},
     {"conv_after_connected",
      NET(4, 2, 4, 3) "[connected]\noutput=6\nactivation=tanh\n"
                      "[convolutional]\nfilters=5\nsize=1\nactivation=leaky\n" END(3),

@@ -1,5 +1,5 @@
-/* Small networks, one for every layer and option: channels that are multiples of 8 and 16 and odd
- * ones, pictures that are not square, strides and paddings. */
+/* Small networks, one for every layer and option: channels that are multiples of 8, 16 and 32 and
+ * odd ones, pictures that are not square, strides and paddings. */
 #ifndef FERCLI_TEST_NETWORK_CASES_H
 #define FERCLI_TEST_NETWORK_CASES_H
 

@@ -69,9 +69,12 @@ static void add_convolution(struct draft *d)
     int size = below(d, 4) ? 3 : (d->flags & RANDOM_DARKNET) ? 2 : 1 + below(d, 5);
     int stride = below(d, 3) ? 1 : 2, padding = below(d, 3) ? size / 2 : below(d, size);
     int filters = counts[below(d, 8)], groups = 1;
+    bool wide = d->flags & RANDOM_WIDE;
+    if (wide)
+        filters = 32 * (1 + below(d, 2));
     if (h + 2 * padding < size || w + 2 * padding < size)
         padding = size / 2;
-    if (below(d, 3) == 0)
+    if (!wide && below(d, 3) == 0)
         for (int g = 2; g <= c; g++)
             if (c % g == 0) {
                 groups = g;

@@ -7,7 +7,8 @@
 enum random_cfg_flags {
     RANDOM_NORM = 1,    /* batch norms too */
     RANDOM_DARKNET = 2, /* only what libdarknet computes right: see docs/darknet.md */
-    RANDOM_SMOOTH = 4   /* only layers without kinks: finite differences converge */
+    RANDOM_SMOOTH = 4,  /* only layers without kinks: finite differences converge */
+    RANDOM_WIDE = 8     /* filters by 32s, which the fast kernels for 3x3 ask for */
 };
 
 /* The text of network number `seed`, from the heap; `net` is added to its [net] section. The batch

@@ -19,6 +19,7 @@ struct options {
     int crop_size, colour;
     double margin;
     bool largest, bare;
+    struct option_list friends;
 };
 
 static const struct options DEFAULTS = {
@@ -29,6 +30,7 @@ static const struct option_spec TABLE[] = {
     OPTION_INTEGER("crop-size", 's', struct options, crop_size, 8, 1024, "N", "size of the crops"),
     OPTION_REAL("margin", 0, struct options, margin, -1, 2, "F", "margin of the crops"),
     OPTION_CHOICE("colour", 0, struct options, colour, "COLOUR", COLOURS, "colour of the boxes"),
+    OPTION_LIST("friend", 'f', struct options, friends, "NAME", "a friend; there may be more"),
     OPTION_FLAG("largest", 'l', struct options, largest, "only the largest"),
     OPTION_CLEAR("no-bare", 0, struct options, bare, "not bare"),
     OPTION_END};
@@ -56,7 +58,7 @@ static const struct command COMMAND = {
 /* One parsed command line. */
 struct parsed {
     struct options options;
-    char *argv[16];
+    char *argv[20];
     int operands; /* or -1 */
     bool help;
     struct err e;
@@ -69,7 +71,7 @@ static struct parsed parse(const char *line)
     struct parsed p = {.options = DEFAULTS};
     int count = 0;
     snprintf(words, sizeof(words), "%s", line);
-    for (char *word = strtok(words, " "); word && count < 16; word = strtok(NULL, " "))
+    for (char *word = strtok(words, " "); word && count < 20; word = strtok(NULL, " "))
         p.argv[count++] = strcmp(word, "_") == 0 ? word + 1 : word;
     p.operands = options_parse(&COMMAND, &p.options, count, p.argv, &p.help, &p.e);
     return p;
@@ -118,6 +120,20 @@ static void test_values_come_in_all_spellings(void **state)
     assert_string_equal(parse("--crops -").options.crops, "-");
     assert_string_equal(parse("--crops=a=b").options.crops, "a=b");
     assert_int_equal(parse("-s 9 -s 10").options.crop_size, 10);
+}
+
+static void test_a_list_grows_each_time_it_is_given(void **state)
+{
+    (void)state;
+    struct parsed p = parse("--friend ann -fbob --friend=cy");
+    assert_int_equal(p.operands, 0);
+    assert_int_equal(p.options.friends.count, 3);
+    assert_string_equal(p.options.friends.item[0], "ann");
+    assert_string_equal(p.options.friends.item[1], "bob");
+    assert_string_equal(p.options.friends.item[2], "cy");
+    assert_int_equal(parse("").options.friends.count, 0);
+    assert_refused("-fa -fa -fa -fa -fa -fa -fa -fa -fa -fa -fa -fa -fa -fa -fa -fa -fa",
+                   "option '--friend' is given more than 16 times");
 }
 
 static void test_the_beginning_of_a_name_is_enough_when_it_is_the_only_one(void **state)
@@ -288,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_defaults_stay_without_options),
         cmocka_unit_test(test_every_kind_sets_its_field),
         cmocka_unit_test(test_values_come_in_all_spellings),
+        cmocka_unit_test(test_a_list_grows_each_time_it_is_given),
         cmocka_unit_test(test_the_beginning_of_a_name_is_enough_when_it_is_the_only_one),
         cmocka_unit_test(test_operands_move_to_the_front_in_their_order),
         cmocka_unit_test(test_help_is_reported_and_ends_the_parsing),

@@ -18,6 +18,7 @@
 
 #define TOLERANCE 1e-4
 #define RANDOM_NETWORKS 25
+#define WIDE_NETWORKS 6
 #define STEPS 10
 
 static float *copy_parameters(const struct nn_net *net)
@@ -192,6 +193,10 @@ int main(void)
                      test_ten_steps_end_with_darknet_s_weights);
     for (unsigned i = 0; i < RANDOM_NETWORKS; i++)
         add_test(what, "random_network", random_cfg(i, RANDOM_NORM | RANDOM_DARKNET, RULES),
+                 test_ten_steps_end_with_darknet_s_weights);
+    for (unsigned i = 0; i < WIDE_NETWORKS; i++)
+        add_test(what, "wide_network",
+                 random_cfg(i, RANDOM_NORM | RANDOM_DARKNET | RANDOM_WIDE, RULES),
                  test_ten_steps_end_with_darknet_s_weights);
     for (size_t i = 0; i < sizeof(rule_cases) / sizeof(*rule_cases); i++)
         add_test(what, rule_cases[i].name, rule_cases[i].cfg,

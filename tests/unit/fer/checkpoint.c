@@ -126,8 +126,8 @@ static void test_state_that_contradicts_itself_is_refused(void **state)
 {
     (void)state;
     struct setup s = setup_of("forged");
-    /* Behind magic, version and nine numbers of the key: threads, epoch, step, rate, loss, hits. */
-    const size_t threads = 12 + 9 * 8, epoch = threads + 4, step = epoch + 4, hits = step + 24;
+    /* Behind magic, version and ten numbers of the key: threads, epoch, step, rate, loss, hits. */
+    const size_t threads = 12 + 10 * 8, epoch = threads + 4, step = epoch + 4, hits = step + 24;
     const size_t best_epoch = hits + 8, history = best_epoch + 12;
     const struct {
         size_t at;

@@ -82,6 +82,9 @@ static void test_calibration_error_weighs_each_bin(void **state)
     /* Bins of .7 (hit), .5 twice (missed), .8 and .6 (hits): (.3 + 1.0 + .2 + .4) / 5. */
     struct metrics m = measure(LABEL, PROBABILITY[0], 5, 4);
     assert_near(m.ece, 0.38);
+    assert_int_equal(m.bin[7].n, 2);
+    assert_int_equal(m.bin[7].hits, 0);
+    assert_near(m.bin[7].confidence, 1.0);
     metrics_release(&m);
 }
 

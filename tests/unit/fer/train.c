@@ -80,9 +80,7 @@ static void test_model_files_carry_the_cfg_and_the_names(void **state)
     struct setup s = setup_of("files");
     size_t count;
     train_well(&s, TRAINING_DONE);
-    char *cfg = slurp("files", ".cfg", &count);
-    assert_string_equal(cfg, CFG);
-    free(cfg);
+    assert_cfg("files", CFG);
     char *names = slurp("files", ".names", &count);
     assert_string_equal(names, "angry\ndisgust\nfear\nhappy\nsad\nsurprise\nneutral\n");
     free(names);
@@ -309,21 +307,16 @@ static void test_new_cfg_never_stands_beside_old_weights(void **state)
 {
     (void)state;
     struct setup s = setup_of("replaced");
-    size_t count;
     train_well(&s, TRAINING_DONE);
     s.cfg = CFG_ADAM;
     s.stop_at = 1;
     train_well(&s, TRAINING_STOPPED);
-    char *cfg = slurp("replaced", ".cfg", &count);
-    assert_string_equal(cfg, CFG);
-    free(cfg);
+    assert_cfg("replaced", CFG);
     assert_true(is_there("replaced", ".weights"));
     s.stop_at = 0;
     s.options.resume = true;
     train_well(&s, TRAINING_DONE);
-    cfg = slurp("replaced", ".cfg", &count);
-    assert_string_equal(cfg, CFG_ADAM);
-    free(cfg);
+    assert_cfg("replaced", CFG_ADAM);
 
     /* The disk has room for a cfg, not for weights. */
     s = setup_of("replaced");
@@ -336,9 +329,7 @@ static void test_new_cfg_never_stands_beside_old_weights(void **state)
     assert_int_equal(train(&s), TRAINING_NOT_WRITTEN);
     limit_files(RLIM_INFINITY);
     assert_says(&s, "replaced.weights'");
-    cfg = slurp("replaced", ".cfg", &count);
-    assert_string_equal(cfg, CFG);
-    free(cfg);
+    assert_cfg("replaced", CFG);
     assert_false(is_there("replaced", ".weights"));
     remove_run("replaced");
 }

@@ -38,7 +38,7 @@
 static const char CFG[] = NET "momentum=.9\ndecay=.0005\nlearning_rate=.05\npolicy=poly\npower=1\n"
                               "flip=0\nshift=1\nerase=.2\nexposure=1.1\n" LAYERS;
 static const char CFG_ADAM[] = NET "adam=1\nlearning_rate=.005\npolicy=sgdr\nburn_in=3\n"
-                                   "label_smooth_eps=.1\nema_alpha=.9\nshift=1\n" LAYERS;
+                                   "label_smooth_eps=.1\nema_alpha=.9\nshift=1\nmixup=.5\n" LAYERS;
 
 static const char *const SUFFIXES[] = {".cfg",         ".names",       ".weights",
                                        ".history.csv", ".history.png", ".state"};
@@ -253,6 +253,19 @@ static inline void assert_says(const struct setup *s, const char *text)
 {
     if (!text || !strstr(s->e.text, text))
         fail_msg("'%s' does not say '%s'", s->e.text, text ? text : "");
+}
+
+/* Is what a run wrote this cfg, but for the temperature? */
+static inline void assert_cfg(const char *name, const char *cfg)
+{
+    struct err e;
+    size_t count;
+    char *written = slurp(name, ".cfg", &count);
+    char *plain = nn_cfg_with_temperature(name, written, 0, &e);
+    assert_non_null(plain);
+    assert_string_equal(plain, cfg);
+    free(plain);
+    free(written);
 }
 
 /* Runs the files `name` wrote as a model on the validation pictures. */

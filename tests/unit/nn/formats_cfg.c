@@ -264,7 +264,8 @@ static void test_every_key_of_the_update_is_known(void **state)
         HEAD "batch=4\nsubdivisions=2\nlearning_rate=.1\nmomentum=.9\ndecay=.1\nadam=1\nB1=.9\n"
              "B2=.9\neps=1e-8\npolicy=steps\nsteps=1,2\nscales=.1,.1\nburn_in=3\npower=4\n"
              "max_batches=10\ngamma=.9\nstep=3\nscale=.1\nlearning_rate_min=.01\nsgdr_cycle=5\n"
-             "sgdr_mult=2\nlabel_smooth_eps=.1\nmax_grad_norm=1\nnesterov=0\n" TAIL);
+             "sgdr_mult=2\nlabel_smooth_eps=.1\nema_alpha=.99\nclass_weights=1,2,.5\nmax_grad_norm="
+             "1\nnesterov=0\n" TAIL);
     assert_null(nn_net_warning(net, 0));
     nn_net_free(net);
 }

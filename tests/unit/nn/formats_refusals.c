@@ -44,6 +44,8 @@ static const struct refusal refusals[] = {
      "subdivisions"},
     {"subdivisions_that_do_not_divide",
      "[net]\nbatch=5\nsubdivisions=2\nheight=3\nwidth=3\nchannels=1\n" TAIL, 3, "subdivisions"},
+    {"negative_class_weight", HEAD "class_weights=1,-1,1\n" TAIL, 5, "class_weights"},
+    {"average_that_keeps_all", HEAD "ema_alpha=1\n" TAIL, 5, "ema_alpha"},
     {"key_before_first_section", "height=3\n" HEAD TAIL, 1, "height"},
     {"line_without_sign", HEAD "nonsense\n" TAIL, 5, NULL},
     {"line_without_key", HEAD "=3\n" TAIL, 5, NULL},

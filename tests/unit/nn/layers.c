@@ -21,6 +21,7 @@
 #define RATE 64. /* large: an update of one float shows the gradient in full */
 #define RULES "learning_rate=64\nmomentum=0\ndecay=0\n"
 #define RANDOM_NETWORKS 40
+#define WIDE_NETWORKS 8
 
 static int has_softmax(const char *cfg)
 {
@@ -338,6 +339,14 @@ int main(void)
         snprintf(name, sizeof(name), "smooth_network_%u", i);
         add_test("test_engine_gradient_is_the_derivative", name,
                  random_cfg(i, RANDOM_SMOOTH, RULES), test_engine_gradient_is_the_derivative);
+    }
+    for (unsigned i = 0; i < WIDE_NETWORKS; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "wide_network_%u", i);
+        const char *cfg = random_cfg(i, RANDOM_NORM | RANDOM_WIDE, RULES);
+        add_tests(name, cfg);
+        add_test("test_training_step_on_two_threads_equals_reference", name, cfg,
+                 test_training_step_on_two_threads_equals_reference);
     }
     return _cmocka_run_group_tests("layers", tests, test_count, NULL, NULL);
 }

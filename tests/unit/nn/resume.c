@@ -20,7 +20,8 @@ static const char *const RULES[] = {
     "learning_rate=.05\ndecay=.01\n",
     "learning_rate=.05\ndecay=.01\nnesterov=1\nmax_grad_norm=.5\npolicy=steps\nsteps=3\nscales=."
     "5\n",
-    "learning_rate=.01\nadam=1\npolicy=sgdr\nmax_batches=9\n",
+    "learning_rate=.01\nadam=1\npolicy=sgdr\nmax_batches=9\nema_alpha=.7\n",
+    "learning_rate=.05\nema_alpha=.9\n",
     "learning_rate=.05\npolicy=random\nburn_in=2\nsubdivisions=2\n",
 };
 

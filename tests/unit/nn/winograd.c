@@ -1,6 +1,6 @@
 /* Winograd's convolutions against oneDNN's direct ones: all three passes, shapes that do and do not
- * divide into tiles, every padding, batches that leave a block of tiles unfinished. oneDNN's own
- * are held against the scalar reference in layers.c. */
+ * divide into tiles, every padding, batches that leave a block of tiles unfinished. In whole
+ * networks both are held against the scalar reference (layers.c) and libdarknet (darknet/). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
