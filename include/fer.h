@@ -531,7 +531,8 @@ int finetune_check_outputs(const char *prefix, struct err *e);
  * keeps groups whole, and follows from the seed. PREFIX is then trained on all pictures.
  *
  * With max_forget every tuned head is moved back towards the old one (Wortsman et al., 2109.01903)
- * until held-out general pictures lose no more than that, with a standard error to spare: the
+ * until held-out general pictures lose no more than that, and, near misses counted in part, with a
+ * standard error to spare: the
  * largest blend of 1, .95 ... .05; on_note says when only 0, the old head, is left.
  *
  * Writes PREFIX.cfg and .names, and then .weights, whose renaming makes the new model; weights of

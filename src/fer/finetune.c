@@ -84,6 +84,9 @@ int finetune_check_head(const struct model *m, struct err *e)
                        "'%s.cfg' has no connected layer behind its last convolutional or pooling "
                        "one (line %d), so there is nothing to tune",
                        m->prefix, nn_net_layer_line(m->net, frozen - 1));
+    if (nn_net_outputs(m->net) > FINETUNE_MOST_CLASSES)
+        return err_set(e, "'%s.cfg' has %d classes, more than the %d that can be tuned", m->prefix,
+                       nn_net_outputs(m->net), FINETUNE_MOST_CLASSES);
     return 0;
 }
 

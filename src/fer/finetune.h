@@ -13,6 +13,8 @@
 #include "fer.h"
 #include "fer/replay.h"
 
+#define FINETUNE_MOST_CLASSES 256 /* labels are bytes */
+
 /* Sequences of random numbers; each use of the seed has its own. */
 enum finetune_stream {
     STREAM_REPLAY = 0x54756e01, /* which general pictures are learnt beside the user's */
@@ -132,7 +134,7 @@ struct recipe {
     float user_pull;    /* share of the old head's probabilities in a target of the user's */
     float general_pull; /* and of a general picture's */
     bool variants;      /* mirrored and moved copies too */
-    bool mean;          /* the head is the mean of those of the second half of the updates */
+    bool mean;          /* the head is a moving average over its last hundred updates or so */
 };
 
 /* The recipe of a method; without general pictures FINETUNE_REPLAY's becomes FINETUNE_DISTIL's. */

@@ -12,15 +12,16 @@
 
 #include "base/rng.h"
 
-/* The cfg's own schedule is for training from nothing over many epochs. */
+/* The cfg's own rules are for training from nothing over many epochs. */
 static const char OVERRIDES[] = "policy=constant\nburn_in=0\nadam=1\nlearning_rate=%lde-9\n"
-                                "decay=0\nlabel_smooth_eps=0\nmax_grad_norm=0\n";
+                                "decay=0\nlabel_smooth_eps=0\nmax_grad_norm=0\nema_alpha=%s\n"
+                                "class_weights=1";
 
 /* An update by Adam moves each weight by up to the learning rate, and so the first hidden unit by
  * up to the rate times the sum of the feature's absolute values: `step`, which makes the rates of
  * wide and narrow heads alike. docs/finetune.md has what each recipe gains and loses. */
 static const struct recipe RECIPES[] = {
-    [FINETUNE_REPLAY] = {.step = 0.32,
+    [FINETUNE_REPLAY] = {.step = 0.48,
                          .batch = 16,
                          .general = 48,
                          .updates = 300,
@@ -53,8 +54,6 @@ const struct recipe *finetune_recipe(enum finetune_method method, bool general)
 /* A general picture is drawn in proportion to this plus the old head's doubt, 1 - its largest
  * probability. */
 #define DOUBT_FLOOR 0.05
-
-#define MEAN_EVERY 4 /* updates of the second half, of which one counts for the mean */
 
 #define RATE_MIN 1e-6
 #define RATE_MAX 1e-2
@@ -103,9 +102,7 @@ struct lesson {
     struct nn_trainer *trainer;
     struct class_deck *class; /* (classes); owned */
     uint32_t *sorted;         /* (count) rows by class; owned */
-    double *sum;              /* (head values), of the weights whose mean is taken; owned */
-    size_t summed;
-    double *upto; /* (replay->count), where a row is drawn as a class_deck is; owned */
+    double *upto;             /* (replay->count), where a row is drawn as a class_deck is; owned */
     struct rng chance, variant, general;
     size_t general_batch, width, classes;
     float *input, *target; /* owned */
@@ -128,9 +125,12 @@ static double learning_rate(const struct lesson *l)
 static int make_trainer(struct lesson *l, struct head *h, uint64_t seed, struct err *e)
 {
     const size_t batch = l->recipe->batch + l->general_batch;
-    char overrides[256];
+    char overrides[sizeof(OVERRIDES) + 64 + 2 * FINETUNE_MOST_CLASSES];
     /* An integer, which no locale writes in its own way. */
-    snprintf(overrides, sizeof(overrides), OVERRIDES, lround(1e9 * learning_rate(l)));
+    int length = snprintf(overrides, sizeof(overrides), OVERRIDES, lround(1e9 * learning_rate(l)),
+                          l->recipe->mean ? "0.99" : "0");
+    for (size_t k = 1; k < l->classes; k++, length += 2)
+        memcpy(overrides + length, ",1", 3);
     const struct nn_trainer_options engine = {.first = h->frozen,
                                               .frozen = h->frozen,
                                               .batch = (int)batch,
@@ -224,9 +224,6 @@ static int lesson_init(struct lesson *l, struct head *h, const uint32_t *row, si
     rng_init(&l->chance, seed, STREAM_CLASS, 0);
     rng_init(&l->variant, seed, STREAM_VARIANT, 0);
     rng_init(&l->general, seed, STREAM_GENERAL, 0);
-    l->sum = calloc(h->values - h->frozen_values, sizeof(*l->sum));
-    if (!l->sum)
-        return err_memory(e);
     if (make_trainer(l, h, seed, e) || sort_classes(l, row, count, seed, e))
         return -1;
     return l->general_batch ? weigh_general(l, e) : 0;
@@ -240,7 +237,6 @@ static void lesson_release(struct lesson *l)
     free(l->class);
     free(l->sorted);
     free(l->upto);
-    free(l->sum);
     free(l->input);
     free(l->target);
 }
@@ -269,26 +265,6 @@ static void pull_back(const struct lesson *l, struct head *h)
     nn_net_set_values(h->net, h->blended);
 }
 
-/* The mean of the later weights lies in the middle of where the last ones wander about (Izmailov et
- * al. 2018, 1803.05407). */
-static void add_to_mean(struct lesson *l, const struct head *h)
-{
-    const float *values = nn_net_values(h->net) + h->frozen_values;
-    for (size_t i = 0; i < h->values - h->frozen_values; i++)
-        l->sum[i] += (double)values[i];
-    l->summed++;
-}
-
-static void take_mean(const struct lesson *l, struct head *h)
-{
-    if (l->summed == 0)
-        return;
-    memcpy(h->blended, h->old, h->frozen_values * sizeof(float));
-    for (size_t i = h->frozen_values; i < h->values; i++)
-        h->blended[i] = (float)(l->sum[i - h->frozen_values] / (double)l->summed);
-    nn_net_set_values(h->net, h->blended);
-}
-
 static enum finetune_result train(struct lesson *l, struct head *h, size_t updates, struct err *e)
 {
     const size_t batch = l->recipe->batch;
@@ -306,13 +282,11 @@ static enum finetune_result train(struct lesson *l, struct head *h, size_t updat
         }
         if (l->recipe->pull > 0)
             pull_back(l, h);
-        if (l->recipe->mean && u >= updates / 2 && u % MEAN_EVERY == 0)
-            add_to_mean(l, h);
         sum += loss;
         if (finetune_step(l->all->report, 1, sum / (double)(u + 1)))
             return FINETUNE_STOPPED;
     }
-    take_mean(l, h);
+    nn_trainer_export(l->trainer, h->net);
     return FINETUNE_DONE;
 }
 

@@ -13,12 +13,8 @@ enum { WIDTH = 1200, HEIGHT = 520, LEFT = 70, RIGHT = 1170, TOP = 90, BOTTOM = 4
 #define TEXT_SIZE 15.0
 #define BAR 0.34 /* width of a bar, in widths of a pair's place */
 
-struct colour {
-    double red, green, blue;
-};
-/* Blue and vermilion stay apart for every kind of colour vision (Okabe and Ito 2008). */
-static const struct colour BEFORE = {0.00, 0.45, 0.70}, AFTER = {0.84, 0.37, 0.00},
-                           INK = {0.13, 0.13, 0.13}, GRID = {0.88, 0.88, 0.88};
+#define BEFORE CANVAS_BLUE
+#define AFTER CANVAS_VERMILION
 
 /* Two bars side by side; fractions. */
 struct pair {
@@ -30,15 +26,10 @@ struct pair {
 
 struct chart {
     cairo_surface_t *surface;
-    cairo_t *cr;  /* for all but texts, which a missing font must not take along */
+    cairo_t *cr;
     double place; /* pixels a pair has */
     size_t next;  /* place of the next pair */
 };
-
-static void set_colour(cairo_t *cr, struct colour c)
-{
-    cairo_set_source_rgb(cr, c.red, c.green, c.blue);
-}
 
 static double y_of(double fraction)
 {
@@ -49,14 +40,8 @@ static double y_of(double fraction)
 static void draw_text(const struct chart *c, double x, double y, double align, bool bold,
                       const char *text)
 {
-    cairo_t *cr = cairo_create(c->surface);
-    cairo_text_extents_t extents = {.x_advance = 0};
-    canvas_font(cr, TEXT_SIZE, bold);
-    cairo_text_extents(cr, text, &extents);
-    set_colour(cr, INK);
-    cairo_move_to(cr, round(x - align * extents.x_advance), y);
-    cairo_show_text(cr, text);
-    cairo_destroy(cr);
+    const struct text_style style = {.size = TEXT_SIZE, .bold = bold, .align = align};
+    canvas_text(c->surface, x, y, &style, text);
 }
 
 static void draw_line(cairo_t *cr, double x1, double y1, double x2, double y2)
@@ -70,12 +55,12 @@ static void draw_bar(const struct chart *c, double left, double value, struct co
                      const struct finetune_measure *m)
 {
     const double width = BAR * c->place, middle = round(left + width / 2) + 0.5;
-    set_colour(c->cr, colour);
+    canvas_colour(c->cr, colour);
     cairo_rectangle(c->cr, left, y_of(value), width, BOTTOM - y_of(value));
     cairo_fill(c->cr);
     if (!m)
         return;
-    set_colour(c->cr, INK);
+    canvas_colour(c->cr, CANVAS_INK);
     draw_line(c->cr, middle, y_of(m->low), middle, y_of(m->high));
     draw_line(c->cr, middle - 6, y_of(m->low), middle + 6, y_of(m->low));
     draw_line(c->cr, middle - 6, y_of(m->high), middle + 6, y_of(m->high));
@@ -117,17 +102,17 @@ static void draw_frame(const struct chart *c)
     for (int percent = 0; percent <= 100; percent += 20) {
         char text[16];
         const double y = round(y_of(percent / 100.0)) + 0.5;
-        set_colour(c->cr, GRID);
+        canvas_colour(c->cr, CANVAS_GRID);
         draw_line(c->cr, LEFT, y, RIGHT, y);
         snprintf(text, sizeof(text), "%d", percent);
         draw_text(c, LEFT - 8, y + 5, 1, false, text);
     }
     draw_text(c, WIDTH / 2.0, 32, 0.5, true, "Accuracy before and after tuning, %");
-    set_colour(c->cr, BEFORE);
+    canvas_colour(c->cr, BEFORE);
     cairo_rectangle(c->cr, LEFT, 52, 24, 14);
     cairo_fill(c->cr);
     draw_text(c, LEFT + 32, 64, 0, false, "before");
-    set_colour(c->cr, AFTER);
+    canvas_colour(c->cr, AFTER);
     cairo_rectangle(c->cr, LEFT + 110, 52, 24, 14);
     cairo_fill(c->cr);
     draw_text(c, LEFT + 142, 64, 0, false, "after");
@@ -152,25 +137,28 @@ static void draw_chart(struct chart *c, const struct finetune_report *r, const s
     draw_measures(c, "general", "balanced", &r->general_before, &r->general_after);
 }
 
+static size_t count_pairs(const struct finetune_report *r, const struct names *names)
+{
+    size_t pairs = 0;
+    if (r->user_after.n > 0)
+        pairs += 2;
+    if (r->general_after.n > 0)
+        pairs += 2;
+    for (int k = 0; k < names->count; k++)
+        if (r->classes[k].n > 0)
+            pairs++;
+    return pairs;
+}
+
 int plot_tuning(const struct finetune_report *r, const struct names *names, const char *path,
                 struct err *e)
 {
-    int result = -1;
-    struct image im = {0};
-    struct chart c = {.place = (RIGHT - LEFT) / (names->count + 4.0)};
+    const double places = fmax(6, (double)count_pairs(r, names)); /* no bars as wide as walls */
+    struct chart c = {.place = (RIGHT - LEFT) / places};
     c.surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, WIDTH, HEIGHT);
     c.cr = cairo_create(c.surface);
     draw_chart(&c, r, names);
-    if (cairo_status(c.cr) != CAIRO_STATUS_SUCCESS) {
-        err_set(e, "cannot draw '%s': %s", path, cairo_status_to_string(cairo_status(c.cr)));
-        goto out;
-    }
-    if (image_init(&im, WIDTH, HEIGHT, 3, e))
-        goto out;
-    canvas_copy(c.surface, &im, 0, 0);
-    result = image_write_png(&im, path, e);
-out:
-    image_release(&im);
+    const int result = canvas_write(c.cr, path, e);
     cairo_destroy(c.cr);
     cairo_surface_destroy(c.surface);
     return result;

@@ -83,7 +83,7 @@ json() {
 }
 
 @test "before and after are printed, and the model learns" {
-    tune t --epochs 500 --group-by none >"$W/printed" 2>"$W/notes"
+    tune t --epochs 2000 --group-by none >"$W/printed" 2>"$W/notes"
     cat "$W/printed" "$W/notes"
     grep -q 'before .* after' "$W/printed"
     grep -q '^user, held out  *4 ' "$W/printed"
