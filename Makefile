@@ -234,7 +234,7 @@ demo:
 INSTALL ?= install
 MAN := $(PREFIX)/share/man/man1/fercli.1
 COMPLETION := $(PREFIX)/share/bash-completion/completions/fercli
-MODELS := $(wildcard models/*.cfg models/*.weights models/*.names)
+MODELS := $(wildcard models/*.cfg models/*.weights models/*.names models/*.replay)
 CFGS := $(wildcard cfg/*.cfg)
 
 .PHONY: install uninstall

@@ -400,9 +400,11 @@ int plot_history(const struct epoch *epochs, size_t count, const char *path, str
  * model's order. */
 struct finetune_data {
     const struct dataset *user; /* one picture or more; classes may be missing */
-    /* NULL, or FER-2013's rows: a sample of SPLIT_TRAINING's is learnt beside the user's,
-     * SPLIT_PUBLIC_TEST's measure forgetting, others are passed over. */
+    /* What keeps the rest of the world in mind, one of: FER-2013's rows, of which a sample of
+     * SPLIT_TRAINING's is learnt beside the user's and SPLIT_PUBLIC_TEST's measure forgetting;
+     * or the path of the model's replay set. NULL both: the user's pictures alone. */
     const struct dataset *general;
+    const char *replay;
 };
 
 struct finetune_progress {
@@ -411,12 +413,37 @@ struct finetune_progress {
     double loss; /* mean over the updates of this head so far; 0 for features */
 };
 
+/* How the head is kept from forgetting; docs/finetune.md compares them. */
+enum finetune_method {
+    FINETUNE_REPLAY, /* general pictures are learnt beside the user's (Tannugi et al. 2019,
+                        1905.12082); without any of them it is FINETUNE_DISTIL */
+    FINETUNE_DISTIL, /* targets are pulled to the old probabilities (Li & Hoiem, 1606.09282) */
+    FINETUNE_L2SP,   /* weights are pulled to the old ones (Li et al. 2018, 1802.01483) */
+    FINETUNE_PLAIN,  /* nothing: Adam at 1e-3 for 4 epochs of the user's pictures */
+    FINETUNE_METHODS
+};
+
+/* Which pictures of the user belong together, so that they are held out together. Near-identical
+ * ones (correlation above 0.9 at 24 x 24) do in all ways but the last. */
+enum finetune_grouping {
+    FINETUNE_BY_NUMBER, /* neighbours by the last number in files' names, at most 5 apart, in runs
+                           of at most 10; across folders unless a number comes twice */
+    FINETUNE_BY_NAME,   /* names that are the same before their last number */
+    FINETUNE_BY_FOLDER,
+    FINETUNE_BY_NONE,
+    FINETUNE_GROUPINGS
+};
+
 struct finetune_options {
     const char *prefix; /* of the triple written */
     double holdout;     /* share of each class that the estimate holds out, [0, 0.9]; 0: none */
     int folds;          /* 2 or more: cross-validation instead of holdout; 0: holdout */
-    double max_forget;  /* points of general accuracy that may be lost; below 0: no limit */
-    int epochs; /* passes over the user's pictures; 0: FINETUNE_EPOCHS, more for few pictures */
+    enum finetune_grouping group_by;
+    int per_class; /* pictures of a class that a head learns from at most, drawn by chance; 0: all
+                    */
+    enum finetune_method method;
+    double max_forget; /* points of general accuracy that may be lost; below 0: no limit */
+    int epochs;        /* passes over the user's pictures; 0: the method's */
     uint64_t seed;
     /* Called after every update and every batch of features; returns true to stop. NULL: never. */
     bool (*on_step)(const struct finetune_progress *progress, void *context);
@@ -424,9 +451,9 @@ struct finetune_options {
     void (*on_note)(const char *text, void *context);
     void *context;
 };
-#define FINETUNE_EPOCHS 40
 #define FINETUNE_HOLDOUT 0.25
 #define FINETUNE_MAX_FOLDS 100
+#define FINETUNE_FEW 10 /* pictures of a class held out below which its recall says little */
 
 /* An accuracy; fractions. */
 struct finetune_measure {
@@ -436,19 +463,52 @@ struct finetune_measure {
     double balanced_accuracy; /* mean recall over the classes that occur */
 };
 
+/* A class in the estimate. */
+struct finetune_class {
+    size_t pictures; /* of the user's */
+    size_t groups;   /* of pictures that belong together */
+    size_t n;        /* pictures that were held out */
+    size_t hits_before, hits_after;
+};
+
+/* A held-out picture whose label the tuned head finds unlikely. */
+struct finetune_suspect {
+    size_t row; /* in the user's pictures */
+    int label, predicted;
+    double label_probability, predicted_probability;
+};
+#define FINETUNE_UNLIKELY 0.05 /* probability of a label below which a picture is suspect */
+
+/* What general accuracy was measured on. */
+enum finetune_general {
+    FINETUNE_UNMEASURED,
+    FINETUNE_PUBLIC_TEST, /* all PublicTest rows */
+    FINETUNE_ODD_ROWS, /* PublicTest's odd rows (counted from 0): the even ones chose the blend */
+    FINETUNE_HELD_OUT  /* the replay set's held-out rows, which also chose the blend */
+};
+
 struct finetune_report {
-    size_t n_user;   /* pictures of the user that PREFIX was trained on */
-    size_t n_replay; /* general pictures learnt beside them */
-    int folds;       /* those of the options */
-    int frozen;      /* layers 0..frozen-1 stayed as they were */
-    double blend;    /* the head written is old + blend x (tuned - old); 1 without max_forget */
+    size_t n_user;               /* pictures of the user that PREFIX was trained on */
+    size_t n_replay;             /* general pictures learnt beside them */
+    size_t n_groups;             /* groups of the user's pictures, 0 without an estimate */
+    int folds;                   /* those of the options */
+    int frozen;                  /* layers 0..frozen-1 stayed as they were */
+    enum finetune_method method; /* that was used */
+    double blend; /* the head written is old + blend x (tuned - old); 1 without max_forget */
     /* On the user's pictures held out (all folds pooled): the model as it was, and models tuned
      * without them in just the way PREFIX was tuned. */
     struct finetune_measure user_before, user_after;
-    /* On PublicTest: the model as it was, and PREFIX. With max_forget on PublicTest's odd rows
-     * (counted from 0), since the blend was chosen on the even ones. */
+    size_t gained, lost; /* held-out pictures that only the tuned, only the old head has right */
+    double p_value;      /* McNemar's exact test of these two; 1 when there are none */
+    double common;       /* share of the commonest class among those held out */
+    struct finetune_class *classes;    /* (the model's classes); owned */
+    struct finetune_suspect *suspects; /* the least likely label first; owned */
+    size_t n_suspects;
+    /* The model as it was, and PREFIX. */
+    enum finetune_general general;
     struct finetune_measure general_before, general_after;
 };
+void finetune_report_release(struct finetune_report *r);
 
 enum finetune_result {
     FINETUNE_NOT_WRITTEN = -2, /* an output could not be written; what was there before stays */
@@ -462,29 +522,43 @@ enum finetune_result {
 int finetune_check_outputs(const char *prefix, struct err *e);
 
 /* Tunes the head of a model, the layers behind its last convolutional or pooling one, to a user's
- * pictures and their mirror images, jointly with a sample of the general data when there is any.
- * All layers before stay as they are: their outputs are computed once, and their bytes in
+ * pictures, their mirror images and slightly moved copies, jointly with general ones when there are
+ * any. All layers before stay as they are: their outputs are computed once, and their bytes in
  * PREFIX.weights are compared with those of the model's file before the new file takes its name
  * (FINETUNE_FAILED when one differs).
  *
- * The estimate trains separate heads without the held-out pictures. It is stratified by class and
- * follows from the seed. Pictures of a class that are alike stay on one side as far as the class
- * can then still be divided: near-identical ones (correlation above 0.9 at 24 x 24 pixels) and
- * neighbours by the number in their files' names, which may be frames of one shot. The only picture
- * of a class is never held out. PREFIX is then trained on all pictures.
+ * The estimate trains separate heads without the held-out pictures. It is stratified by class,
+ * keeps groups whole, and follows from the seed. PREFIX is then trained on all pictures.
  *
- * Targets are pulled towards the model's old probabilities (Li & Hoiem, 1606.09282). With
- * max_forget every tuned head is moved back towards the old one (Wortsman et al., 2109.01903) until
- * PublicTest's even rows lose no more than max_forget points: the largest blend of 1, .95 ... .05;
- * on_note says when only 0, the old head, is left. Needs PublicTest rows.
+ * With max_forget every tuned head is moved back towards the old one (Wortsman et al., 2109.01903)
+ * until held-out general pictures lose no more than that, and, near misses counted in part, with a
+ * standard error to spare: the
+ * largest blend of 1, .95 ... .05; on_note says when only 0, the old head, is left.
  *
  * Writes PREFIX.cfg and .names, and then .weights, whose renaming makes the new model; weights of
  * another cfg or other names are removed before. PREFIX may be the model's own. The same model,
  * data, options and number of threads give the same bytes. On FINETUNE_DONE `m->net` holds the
  * parameters written (m->checksum stays that of the file opened); else it is as before. `report` is
- * filled on FINETUNE_DONE only. */
+ * filled on FINETUNE_DONE and zeroed else. */
 enum finetune_result finetune(struct model *m, const struct finetune_data *data,
                               const struct finetune_options *options,
                               struct finetune_report *report, struct err *e);
+
+/* The accuracies before and after, in all and by class, as a PNG. */
+int plot_tuning(const struct finetune_report *r, const struct names *names, const char *path,
+                struct err *e);
+
+/* What a replay set holds. */
+struct replay_summary {
+    size_t training, held_out; /* pictures */
+    size_t bytes;
+};
+
+/* Makes a model's replay set from FER-2013's rows, which lets it be tuned without them: features
+ * of a sample of SPLIT_TRAINING's and of SPLIT_PUBLIC_TEST's even rows (counted from 0), a few MB.
+ * Of the options only seed and callbacks count. Format: docs/replay.md. */
+enum finetune_result finetune_make_replay(struct model *m, const struct dataset *general,
+                                          const char *path, const struct finetune_options *options,
+                                          struct replay_summary *made, struct err *e);
 
 #endif

@@ -2,34 +2,47 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "cli/cli.h"
 #include "cli/faces_common.h"
 #include "cli/output.h"
 #include "cli/tuning_report.h"
 
+#define MAX_FORGET 1.0 /* points, where something measures what is forgotten */
+
 struct tune_options {
     struct picture_options pictures; /* of which the detector and the common options count */
     const char *user, *out, *model;
-    const char *general_csv, *report; /* NULL without */
-    double holdout, max_forget;       /* below 0: not given */
-    int folds, epochs;                /* 0: not given */
-    bool detect, no_detect;
+    const char *general_csv, *replay, *report, *plot; /* NULL without */
+    double holdout, max_forget;                       /* below 0: not given */
+    int folds, epochs, per_class;                     /* 0: not given */
+    int method, group_by;                             /* enum finetune_method, finetune_grouping */
+    bool detect, no_detect, make_replay;
 };
 
 static const struct tune_options DEFAULTS = {
     .pictures = PICTURE_DEFAULTS, .holdout = -1, .max_forget = -1};
 
+static const char *const METHODS[] = {"replay", "distil", "l2sp", "plain", NULL};
+static const char *const GROUPINGS[] = {"number", "name", "folder", "none", NULL};
+
 static const struct option_spec DATA_TABLE[] = {
     OPTION_TEXT("user", 0, struct tune_options, user, "DIR",
                 "the person's pictures, in a sub-folder for each class, or named ..._class=K.jpg"),
-    OPTION_TEXT("general-csv", 0, struct tune_options, general_csv, "FILE",
-                "FER-2013's CSV, plain or gzip: a sample of Training is learnt beside the user's "
-                "pictures, PublicTest measures what is forgotten"),
     OPTION_FLAG("detect", 0, struct tune_options, detect,
                 "cut the largest face out of each of the user's pictures"),
     OPTION_FLAG("no-detect", 0, struct tune_options, no_detect,
                 "take these pictures whole, as faces (default: as most of them ask for)"),
+    OPTION_TEXT("general-csv", 0, struct tune_options, general_csv, "FILE",
+                "FER-2013's CSV, plain or gzip, instead of the model's replay set: a sample of "
+                "Training is learnt beside the user's pictures, PublicTest measures what is "
+                "forgotten"),
+    OPTION_TEXT("replay", 0, struct tune_options, replay, "FILE",
+                "the model's replay set (default: the model's PREFIX.replay where it is there)"),
+    OPTION_FLAG("make-replay", 0, struct tune_options, make_replay,
+                "tune nothing, but write the model's replay set from --general-csv"),
     OPTION_END};
 
 static const struct option_spec TUNING_TABLE[] = {
@@ -38,11 +51,18 @@ static const struct option_spec TUNING_TABLE[] = {
                 "general model that comes with the program)"),
     OPTION_TEXT("out", 0, struct tune_options, out, "PREFIX",
                 "beginning of the names of the three files written"),
-    OPTION_INTEGER("epochs", 0, struct tune_options, epochs, 1, 100000, "N",
-                   "passes over the user's pictures (default: 40, more when they are few)"),
     OPTION_REAL("max-forget", 0, struct tune_options, max_forget, 0, 100, "POINTS",
                 "lose at most POINTS percentage points of general accuracy: tunes less where more "
-                "would be lost; needs --general-csv"),
+                "would be lost (default: 1; 100 for no limit)"),
+    OPTION_CHOICE("method", 0, struct tune_options, method, "METHOD", METHODS,
+                  "against forgetting: replay, of general pictures (the default; distil where "
+                  "there are none); distil, of the old outputs; l2sp, a pull to the old weights; "
+                  "plain, nothing, with Adam at 1e-3 for 4 epochs"),
+    OPTION_INTEGER("epochs", 0, struct tune_options, epochs, 1, 100000, "N",
+                   "passes over the user's pictures (default: as many as make 300 updates)"),
+    OPTION_INTEGER("per-class", 0, struct tune_options, per_class, 1, 1000000, "N",
+                   "learn from at most N pictures of each class, drawn by chance: shows what more "
+                   "pictures are worth"),
     OPTION_END};
 
 static const struct option_spec ESTIMATE_TABLE[] = {
@@ -51,8 +71,14 @@ static const struct option_spec ESTIMATE_TABLE[] = {
         "estimate on this share of each class, held out; 0 for no estimate (default: 0.25)"),
     OPTION_INTEGER("folds", 0, struct tune_options, folds, 2, FINETUNE_MAX_FOLDS, "K",
                    "estimate by K-fold cross-validation instead, on every picture"),
+    OPTION_CHOICE("group-by", 0, struct tune_options, group_by, "WHAT", GROUPINGS,
+                  "pictures that are held out together: neighbours by the number in their names "
+                  "(the default), those of one name before the number, those of one folder; in "
+                  "these three near-identical ones too; or none"),
     OPTION_TEXT("report", 0, struct tune_options, report, "FILE",
-                "write the accuracies, as fractions, to FILE as one line of JSON"),
+                "write all figures, accuracies as fractions, to FILE as one line of JSON"),
+    OPTION_TEXT("plot", 0, struct tune_options, plot, "FILE",
+                "draw the accuracies before and after, in all and by class, as a PNG"),
     OPTION_END};
 
 /* A run of the command. */
@@ -62,6 +88,7 @@ struct job {
     struct model model;          /* owned */
     struct dataset user;         /* owned */
     struct dataset general;      /* owned */
+    char *replay;                /* path of the replay set, NULL for none; owned */
     size_t left_out, unreadable; /* of the user's pictures */
     enum face_mode mode;         /* that they were read with */
     struct output report;        /* of --report; owned */
@@ -70,11 +97,8 @@ struct job {
 
 /* ---- usage ---- */
 
-static int check_usage(const struct tune_options *o, int operand_count, char **operands,
-                       struct err *e)
+static int check_tuning_usage(const struct tune_options *o, struct err *e)
 {
-    if (operand_count > 0)
-        return err_set(e, "it takes options only, not '%s'", operands[0]);
     if (!o->user)
         return err_set(e, "--user DIR is missing");
     if (!o->out)
@@ -83,22 +107,26 @@ static int check_usage(const struct tune_options *o, int operand_count, char **o
         return err_set(e, "--detect and --no-detect exclude each other");
     if (o->folds && o->holdout >= 0)
         return err_set(e, "--folds and --holdout exclude each other");
-    if (o->max_forget >= 0 && !o->general_csv)
-        return err_set(e, "--max-forget needs --general-csv to measure what is forgotten");
+    if (o->general_csv && o->replay)
+        return err_set(e, "--general-csv and --replay exclude each other");
+    return 0;
+}
+
+static int check_usage(const struct tune_options *o, int operand_count, char **operands,
+                       struct err *e)
+{
+    if (operand_count > 0)
+        return err_set(e, "it takes options only, not '%s'", operands[0]);
+    if (!o->make_replay)
+        return check_tuning_usage(o, e);
+    if (!o->general_csv)
+        return err_set(e, "--make-replay needs --general-csv FILE");
+    if (o->user || o->out)
+        return err_set(e, "--make-replay and --%s exclude each other", o->user ? "user" : "out");
     return 0;
 }
 
 /* ---- reading ---- */
-
-static int read_model(struct job *job, struct err *e)
-{
-    char *prefix = find_model(job->options->model, e);
-    if (!prefix)
-        return -1;
-    const int failed = model_open(&job->model, prefix, e);
-    free(prefix);
-    return failed;
-}
 
 static int read_user(struct job *job, struct err *e)
 {
@@ -122,20 +150,45 @@ static int read_user(struct job *job, struct err *e)
     return result;
 }
 
+/* The replay set that belongs to the model. */
+static int find_replay(struct job *job, struct err *e)
+{
+    const struct tune_options *o = job->options;
+    job->replay = o->replay ? strdup(o->replay) : path_with_suffix(job->model.prefix, ".replay");
+    if (!job->replay)
+        return err_memory(e);
+    if (o->replay || access(job->replay, F_OK) == 0)
+        return 0;
+    if (o->max_forget >= 0 && o->max_forget < 100)
+        return err_set(e,
+                       "--max-forget needs --general-csv, or the model's replay set to measure "
+                       "what is forgotten, and there is no '%s'",
+                       job->replay);
+    note(job->common,
+         "there is no '%s', so the model forgets more of other people's faces, and how much is not "
+         "measured",
+         job->replay);
+    free(job->replay);
+    job->replay = NULL;
+    return 0;
+}
+
+static int read_general(struct job *job, struct err *e)
+{
+    return dataset_read_fer_csv(&job->general, job->options->general_csv,
+                                SPLIT_TRAINING | SPLIT_PUBLIC_TEST, &job->model.names, e);
+}
+
 static int read_data(struct job *job, struct err *e)
 {
     const struct tune_options *o = job->options;
-    if (read_model(job, e) || read_user(job, e))
+    if (load_model(&job->model, o->model, job->common, e) || read_user(job, e))
         return -1;
     note(job->common, "'%s': %zu pictures, %s", o->user, job->user.count,
          job->mode == FACE_WHOLE ? "taken whole" : "the largest face of each");
-    if (!o->general_csv)
-        note(job->common, "without --general-csv the model forgets more of other people's faces, "
-                          "and how much is not measured");
-    if (interrupted || !o->general_csv)
+    if (interrupted)
         return 0;
-    return dataset_read_fer_csv(&job->general, o->general_csv, SPLIT_TRAINING | SPLIT_PUBLIC_TEST,
-                                &job->model.names, e);
+    return o->general_csv ? read_general(job, e) : find_replay(job, e);
 }
 
 /* ---- the command ---- */
@@ -161,17 +214,30 @@ static void on_note(const char *text, void *context)
     note(job->common, "%s", text);
 }
 
+/* 100 points are no limit. */
+static double limit(const struct job *job)
+{
+    const double asked = job->options->max_forget;
+    if (asked >= 100 || (!job->replay && !job->options->general_csv))
+        return -1;
+    return asked >= 0 ? asked : MAX_FORGET;
+}
+
 static enum finetune_result tune(struct job *job, struct finetune_report *figures, struct err *e)
 {
     const struct tune_options *o = job->options;
     const struct finetune_data data = {.user = &job->user,
-                                       .general = o->general_csv ? &job->general : NULL};
+                                       .general = o->general_csv ? &job->general : NULL,
+                                       .replay = job->replay};
     const struct finetune_options options = {.prefix = o->out,
                                              .holdout = o->folds          ? 0
                                                         : o->holdout >= 0 ? o->holdout
                                                                           : FINETUNE_HOLDOUT,
                                              .folds = o->folds,
-                                             .max_forget = o->max_forget,
+                                             .group_by = (enum finetune_grouping)o->group_by,
+                                             .per_class = o->per_class,
+                                             .method = (enum finetune_method)o->method,
+                                             .max_forget = limit(job),
                                              .epochs = o->epochs,
                                              .seed = job->common->seed,
                                              .on_step = on_step,
@@ -182,21 +248,24 @@ static enum finetune_result tune(struct job *job, struct finetune_report *figure
     return result;
 }
 
-/* Writes --report and prints. Returns 0 or -1. */
+/* Writes --report and --plot, and prints. Returns 0 or -1. */
 static int report(struct job *job, const struct finetune_report *figures, struct err *e)
 {
     const struct tune_options *o = job->options;
     const struct tuning_report r = {.figures = figures,
                                     .common = job->common,
+                                    .model = &job->model,
+                                    .pictures = &job->user,
                                     .user = o->user,
                                     .out = o->out,
-                                    .general_csv = o->general_csv,
-                                    .limited = o->max_forget >= 0,
-                                    .model = job->model.prefix,
-                                    .checksum = job->model.checksum,
+                                    .general = o->general_csv ? o->general_csv : job->replay,
+                                    .method = METHODS[figures->method],
+                                    .max_forget = limit(job),
                                     .mode = job->mode,
                                     .left_out = job->left_out,
                                     .unreadable = job->unreadable};
+    if (o->plot && plot_tuning(figures, &job->model.names, o->plot, e))
+        return -1;
     if (o->report) {
         tuning_report_json(&r, job->report.stream);
         if (output_commit(&job->report, e))
@@ -205,21 +274,34 @@ static int report(struct job *job, const struct finetune_report *figures, struct
     return tuning_report_print(&r, e);
 }
 
+static int exit_status(enum finetune_result result)
+{
+    switch (result) {
+    case FINETUNE_STOPPED:
+        return STATUS_INTERRUPTED;
+    case FINETUNE_FAILED:
+        return STATUS_UNUSABLE;
+    case FINETUNE_NOT_WRITTEN:
+        return STATUS_PARTIAL;
+    default:
+        return STATUS_OK;
+    }
+}
+
 /* Tunes and reports. Returns the exit status. */
 static int tune_and_report(struct job *job, struct err *e)
 {
     struct finetune_report figures;
-    const enum finetune_result result = tune(job, &figures, e);
-    if (result == FINETUNE_STOPPED)
-        return STATUS_INTERRUPTED;
-    if (result == FINETUNE_DONE && report(job, &figures, e) == 0)
-        return job->unreadable > 0 ? STATUS_PARTIAL : STATUS_OK;
-    complain("%s", e->text);
-    return result == FINETUNE_FAILED ? STATUS_UNUSABLE : STATUS_PARTIAL;
+    int status = exit_status(tune(job, &figures, e));
+    if (status == STATUS_OK && report(job, &figures, e))
+        status = STATUS_PARTIAL;
+    finetune_report_release(&figures);
+    if (status != STATUS_OK && status != STATUS_INTERRUPTED)
+        complain("%s", e->text);
+    return status == STATUS_OK && job->unreadable > 0 ? STATUS_PARTIAL : status;
 }
 
-/* All but the check of the usage. Returns the exit status. */
-static int run_job(struct job *job, struct err *e)
+static int run_tuning(struct job *job, struct err *e)
 {
     const struct tune_options *o = job->options;
     if (finetune_check_outputs(o->out, e) ||
@@ -238,6 +320,34 @@ static int run_job(struct job *job, struct err *e)
     return tune_and_report(job, e);
 }
 
+/* --make-replay. Returns the exit status. */
+static int run_replay(struct job *job, struct err *e)
+{
+    const struct tune_options *o = job->options;
+    const struct finetune_options options = {
+        .seed = job->common->seed, .on_step = on_step, .on_note = on_note, .context = job};
+    struct replay_summary made;
+    const int failed = load_model(&job->model, o->model, job->common, e) || read_general(job, e);
+    if (interrupted)
+        return STATUS_INTERRUPTED;
+    if (failed) {
+        complain("%s", e->text);
+        return STATUS_UNUSABLE;
+    }
+    job->replay = o->replay ? strdup(o->replay) : path_with_suffix(job->model.prefix, ".replay");
+    const enum finetune_result result =
+        job->replay
+            ? finetune_make_replay(&job->model, &job->general, job->replay, &options, &made, e)
+            : (enum finetune_result)err_memory(e);
+    progress_end();
+    if (result == FINETUNE_DONE)
+        note(job->common, "'%s': %zu Training and %zu held-out pictures, %.1f MB", job->replay,
+             made.training, made.held_out, (double)made.bytes / 1e6);
+    else if (result != FINETUNE_STOPPED)
+        complain("%s", e->text);
+    return exit_status(result);
+}
+
 static int run(const void *options, int operand_count, char **operands)
 {
     const struct tune_options *o = options;
@@ -249,13 +359,14 @@ static int run(const void *options, int operand_count, char **operands)
     }
     interruption_catch();
     nn_set_threads(job.common->threads);
-    const int status = run_job(&job, &e);
+    const int status = o->make_replay ? run_replay(&job, &e) : run_tuning(&job, &e);
     if (status == STATUS_INTERRUPTED)
         note(job.common, "interrupted: nothing was written");
     output_abandon(&job.report);
     dataset_release(&job.user);
     dataset_release(&job.general);
     model_close(&job.model);
+    free(job.replay);
     return status;
 }
 
@@ -269,25 +380,33 @@ const struct command CMD_FINETUNE = {
         "PREFIX.weights. All layers before stay byte for byte as they are, which is checked. One "
         "picture of a class is enough to begin with; classes without a picture keep working.\n"
         "\n"
-        "With --general-csv the head learns a sample of the general data beside the person's "
-        "pictures, so that it forgets little, and the general accuracy is measured before and "
-        "after. With --max-forget the tuned head is moved back towards the old one until "
-        "PublicTest's even rows (counted from 0) lose no more than that, and the accuracy is "
-        "reported on the odd rows; when nothing keeps the limit the old head is written, and a "
-        "message says so.\n"
+        "General pictures are learnt beside the person's, so that little is forgotten of everyone "
+        "else: those of the replay set that lies beside the model, MODEL.replay, or with "
+        "--general-csv those of FER-2013. Held-out ones measure what is forgotten. The tuned head "
+        "is moved back towards the old one until they lose no more than --max-forget, with a "
+        "standard error to spare; when nothing keeps the limit the old head is written, and a "
+        "message says so. With --general-csv PublicTest's even rows (counted from 0) choose and "
+        "the odd ones are reported.\n"
         "\n"
         "The accuracy on the person's pictures is an estimate from pictures held out of heads "
         "trained for that purpose; PREFIX is then trained on all of them. Pictures that look "
         "nearly the same or are numbered in a row, such as frames of a film, are held out "
-        "together. A class with one picture "
-        "cannot be held out.\n"
+        "together (--group-by). p is McNemar's: how often chance alone would change as many "
+        "pictures for the better or the worse; pictures of one shot are not independent, so "
+        "take it with care. Held-out pictures whose label looks unlikely are listed: some are "
+        "mislabelled.\n"
         "\n"
         "Pictures are faces or photographs: when the detector finds a face in under half of them "
         "all are taken whole, else the largest face of each is used and pictures without one are "
         "listed and left out.\n"
         "\n"
         "The same pictures, options, --seed and number of threads give the same files. After "
-        "Ctrl-C (exit status 130) nothing is written.",
+        "Ctrl-C (exit status 130) nothing is written.\n"
+        "\n"
+        "With --make-replay --general-csv FILE it tunes nothing and writes the replay set of a "
+        "model that was just trained, to be shipped beside it: 4-bit features of Training and "
+        "even PublicTest rows, no pixels. It belongs to these weights and is refused with "
+        "others.",
     .groups = {{"Data", DATA_TABLE},
                {"Tuning", TUNING_TABLE},
                {"Estimate", ESTIMATE_TABLE},

@@ -2,7 +2,6 @@
 #ifndef FERCLI_CLI_TUNING_REPORT_H
 #define FERCLI_CLI_TUNING_REPORT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -13,13 +12,14 @@
 struct tuning_report {
     const struct finetune_report *figures;
     const struct common_options *common;
+    const struct model *model;      /* as it was opened */
+    const struct dataset *pictures; /* the user's */
     const char *user, *out;
-    const char *general_csv; /* NULL without */
-    bool limited;            /* --max-forget was given */
-    const char *model;       /* PREFIX of the model that was tuned */
-    uint32_t checksum;       /* of its weights */
-    enum face_mode mode;     /* FACE_DETECT or FACE_WHOLE: how the pictures were read */
-    size_t left_out;         /* pictures without a face */
+    const char *general; /* the CSV or the replay set, NULL without */
+    const char *method;
+    double max_forget;   /* points; below 0: no limit */
+    enum face_mode mode; /* FACE_DETECT or FACE_WHOLE: how the pictures were read */
+    size_t left_out;     /* pictures without a face */
     size_t unreadable;
 };
 

@@ -11,11 +11,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 
-/* General pictures learnt beside the user's. Their features take 4 bytes x the width of a feature
- * each, and some milliseconds. */
-#define REPLAY_LIMIT 8192
-
-#define MIN_UPDATES 300
+#define LEAST_EPOCHS 2
 
 /* ---- callbacks ---- */
 
@@ -42,8 +38,8 @@ void finetune_note(const struct finetune_options *o, const char *format, ...)
 
 /* ---- checks ---- */
 
-static int check_pictures(const struct model *m, const struct dataset *d, const char *what,
-                          struct err *e)
+int finetune_check_pictures(const struct model *m, const struct dataset *d, const char *what,
+                            struct err *e)
 {
     const struct nn_shape shape = nn_net_input(m->net);
     if (shape.channels != 1 || d->width != shape.width || d->height != shape.height)
@@ -66,27 +62,31 @@ static int check_options(const struct finetune_options *o, struct err *e)
         return err_set(e, "a share of %g cannot be held out: it must be 0 to 0.9", o->holdout);
     if (o->folds < 0 || o->folds == 1 || o->folds > FINETUNE_MAX_FOLDS)
         return err_set(e, "there cannot be %d folds: 0 or 2 to %d", o->folds, FINETUNE_MAX_FOLDS);
-    if (o->epochs < 0 || isnan(o->max_forget))
-        return err_set(e, "neither %d epochs nor a loss of %g points make sense", o->epochs,
-                       o->max_forget);
+    if (o->epochs < 0 || o->per_class < 0 || isnan(o->max_forget))
+        return err_set(e,
+                       "%d epochs, %d pictures of a class and a loss of %g points cannot all be "
+                       "meant",
+                       o->epochs, o->per_class, o->max_forget);
     return 0;
 }
 
 /* What can be frozen, and is there a head behind it? */
-static int find_head(struct tuning *t, struct err *e)
+int finetune_check_head(const struct model *m, struct err *e)
 {
-    const struct nn_net *net = t->model->net;
-    t->frozen = nn_net_frozen_layers(net);
-    if (t->frozen <= 0)
+    const int frozen = nn_net_frozen_layers(m->net);
+    if (frozen <= 0)
         return err_set(e,
                        "'%s.cfg' has no convolutional or pooling layer, so nothing would stay as "
                        "it is",
-                       t->model->prefix);
-    if (nn_net_parameters_upto(net, t->frozen) == nn_net_parameters(net))
+                       m->prefix);
+    if (nn_net_parameters_upto(m->net, frozen) == nn_net_parameters(m->net))
         return err_set(e,
                        "'%s.cfg' has no connected layer behind its last convolutional or pooling "
                        "one (line %d), so there is nothing to tune",
-                       t->model->prefix, nn_net_layer_line(net, t->frozen - 1));
+                       m->prefix, nn_net_layer_line(m->net, frozen - 1));
+    if (nn_net_outputs(m->net) > FINETUNE_MOST_CLASSES)
+        return err_set(e, "'%s.cfg' has %d classes, more than the %d that can be tuned", m->prefix,
+                       nn_net_outputs(m->net), FINETUNE_MOST_CLASSES);
     return 0;
 }
 
@@ -97,140 +97,73 @@ static int check(struct tuning *t, struct err *e)
         return -1;
     if (d->user->count == 0)
         return err_set(e, "there is no picture of the user");
-    if (check_pictures(t->model, d->user, "the user's", e))
+    if (d->general && d->replay)
+        return err_set(e, "general data and '%s' exclude each other", d->replay);
+    if (finetune_check_pictures(t->model, d->user, "the user's", e) ||
+        (d->general && finetune_check_pictures(t->model, d->general, "the general", e)) ||
+        finetune_check_head(t->model, e))
         return -1;
-    if (d->general && check_pictures(t->model, d->general, "the general", e))
-        return -1;
-    return find_head(t, e);
-}
-
-/* ---- features ---- */
-
-/* The rows of a split, in order; in new memory. */
-static uint32_t *rows_of(const struct dataset *d, unsigned split, size_t *count, struct err *e)
-{
-    uint32_t *row = malloc((d->count + 1) * sizeof(*row));
-    if (!row)
-        return err_memory_null(e);
-    *count = 0;
-    for (size_t i = 0; i < d->count; i++)
-        if (d->split[i] & split)
-            row[(*count)++] = (uint32_t)i;
-    return row;
-}
-
-/* All rows of the general data that are needed, a sample of the Training ones. */
-struct general_rows {
-    uint32_t *replay, *test; /* owned */
-    size_t replays, tests;
-};
-
-static int choose_general(const struct tuning *t, struct general_rows *g, struct err *e)
-{
-    struct rng r;
-    if (!t->data->general)
-        return 0;
-    g->replay = rows_of(t->data->general, SPLIT_TRAINING, &g->replays, e);
-    g->test = rows_of(t->data->general, SPLIT_PUBLIC_TEST, &g->tests, e);
-    if (!g->replay || !g->test)
-        return -1;
-    if (g->replays == 0)
-        return err_set(e, "the general data have no Training picture to learn beside the user's");
-    if (g->replays > REPLAY_LIMIT) {
-        rng_init(&r, t->options->seed, STREAM_REPLAY, 0);
-        rng_shuffle(&r, g->replay, g->replays);
-        g->replays = REPLAY_LIMIT;
-    }
+    t->frozen = nn_net_frozen_layers(t->model->net);
     return 0;
-}
-
-static enum finetune_result extract_general(struct tuning *t, struct extractor *x,
-                                            const struct general_rows *g, struct err *e)
-{
-    enum finetune_result result = FINETUNE_DONE;
-    if (g->replays)
-        result =
-            extractor_run(x, t->data->general, g->replay, g->replays, POOL_EITHER, &t->replay, e);
-    if (result == FINETUNE_DONE && g->tests)
-        result = extractor_run(x, t->data->general, g->test, g->tests, POOL_PLAIN, &t->test, e);
-    return result;
-}
-
-static enum finetune_result extract(struct tuning *t, struct err *e)
-{
-    struct extractor x = {.seed = t->options->seed, .report = &t->progress};
-    struct general_rows g = {0};
-    enum finetune_result result = FINETUNE_FAILED;
-    const size_t users = t->data->user->count;
-    uint32_t *all = malloc(users * sizeof(*all));
-    if (!all) {
-        err_memory(e);
-        goto out;
-    }
-    for (size_t i = 0; i < users; i++)
-        all[i] = (uint32_t)i;
-    if (extractor_init(&x, t->model->net, t->frozen, e) || choose_general(t, &g, e))
-        goto out;
-    t->progress.what = "features";
-    t->progress.total = 2 * users + g.replays + g.tests;
-    result = extractor_run(&x, t->data->user, all, users, POOL_BOTH, &t->user, e);
-    if (result == FINETUNE_DONE)
-        result = extract_general(t, &x, &g, e);
-out:
-    extractor_release(&x);
-    free(g.replay);
-    free(g.test);
-    free(all);
-    return result;
 }
 
 /* ---- what is measured on what ---- */
 
-/* With a limit on forgetting the even PublicTest rows choose and the odd ones are reported. */
+/* With a limit on forgetting PublicTest's even rows choose and the odd ones are reported. A replay
+ * set holds even rows only, which then do both. */
 static int share_test(struct tuning *t, struct err *e)
 {
-    const bool limited = t->options->max_forget >= 0;
+    const bool limited = t->options->max_forget >= 0, set = t->data->replay != NULL;
     const size_t count = t->test.count;
     if (limited && count < 2)
-        return err_set(e, "a limit on forgetting needs general data with PublicTest pictures");
+        return err_set(e,
+                       "a limit on forgetting needs general pictures that were held out: a replay "
+                       "set, or general data with PublicTest rows");
     t->judge = malloc((count + 1) * sizeof(*t->judge));
     t->exam = malloc((count + 1) * sizeof(*t->exam));
     if (!t->judge || !t->exam)
         return err_memory(e);
     for (size_t i = 0; i < count; i++) {
-        if (limited && i % 2 == 0)
+        if (limited && (set || i % 2 == 0))
             t->judge[t->judges++] = (uint32_t)i;
-        else
+        if (!limited || set || i % 2 == 1)
             t->exam[t->exams++] = (uint32_t)i;
     }
+    t->report->general = count == 0 ? FINETUNE_UNMEASURED
+                         : set      ? FINETUNE_HELD_OUT
+                         : limited  ? FINETUNE_ODD_ROWS
+                                    : FINETUNE_PUBLIC_TEST;
     return 0;
 }
 
+/* Classes that cannot be learnt and judged apart. */
 static void note_plan(const struct tuning *t)
 {
     const struct finetune_options *o = t->options;
     const struct split_plan *plan = &t->plan;
+    const struct finetune_class *c = t->report->classes;
     if (o->folds == 0 && o->holdout <= 0)
         return;
-    for (int k = 0; k < t->model->names.count; k++) {
-        size_t count = 0;
-        for (size_t i = 0; i < t->user.count; i++)
-            count += t->user.label[i] == k;
-        if (count > 0 && plan->classes[k] == 0)
-            finetune_note(o,
-                          "'%s' has one picture, which cannot be held out: nothing is "
-                          "measured on this class",
-                          t->model->names.name[k]);
+    if (plan->folds == 0) {
+        finetune_note(o,
+                      "the user's accuracy is not measured: %zu pictures in %zu groups that "
+                      "belong together leave nothing to hold out",
+                      t->user.count, plan->units);
+        return;
     }
-    if (plan->held == 0)
-        finetune_note(o, "no picture can be held out, so the user's accuracy is not measured");
-    if (plan->pieces)
-        finetune_note(
-            o,
-            "%zu of the groups of pictures that look alike or are numbered in a row had to be "
-            "divided, being larger than what is held out of their class: the estimate may be "
-            "too high",
-            plan->pieces);
+    for (int k = 0; k < t->model->names.count; k++) {
+        const char *name = t->model->names.name[k];
+        if (c[k].groups == 1 && o->folds)
+            finetune_note(o,
+                          "all pictures of '%s' (%zu) belong together, so they are judged by a "
+                          "head that has learnt none of them",
+                          name, c[k].pictures);
+        else if (c[k].groups == 1)
+            finetune_note(o,
+                          "all pictures of '%s' (%zu) belong together, so none is held out and "
+                          "nothing is measured on this class",
+                          name, c[k].pictures);
+    }
 }
 
 static int plan_estimate(struct tuning *t, struct err *e)
@@ -238,10 +171,22 @@ static int plan_estimate(struct tuning *t, struct err *e)
     const struct finetune_options *o = t->options;
     const struct split_options split = {.holdout = o->holdout,
                                         .folds = o->folds,
+                                        .by = o->group_by,
                                         .classes = t->model->names.count,
                                         .seed = o->seed};
+    struct finetune_report *r = t->report;
+    r->classes = calloc(t->head.classes, sizeof(*r->classes));
+    if (!r->classes)
+        return err_memory(e);
     if (share_test(t, e) || split_plan_init(&t->plan, t->data->user, &split, e))
         return -1;
+    for (size_t i = 0; i < t->user.count; i++) {
+        r->classes[t->user.label[i]].pictures++;
+        r->classes[t->user.label[i]].n += t->plan.fold[i] >= 0;
+    }
+    for (size_t k = 0; k < t->head.classes; k++)
+        r->classes[k].groups = t->plan.groups[k];
+    r->n_groups = t->plan.units;
     note_plan(t);
     const size_t rows = t->user.count > t->test.count ? t->user.count : t->test.count;
     t->scratch = calloc(rows, t->head.classes * sizeof(float));
@@ -252,33 +197,29 @@ static int plan_estimate(struct tuning *t, struct err *e)
 
 static size_t count_updates(const struct tuning *t)
 {
-    size_t updates = head_updates(&t->lessons, t->user.count);
+    size_t updates = head_updates(&t->lessons, tuning_lesson_size(t, -1));
     for (int fold = 0; fold < t->plan.folds; fold++) {
-        size_t train = 0, held = 0;
-        for (size_t i = 0; i < t->user.count; i++) {
-            train += t->plan.fold[i] != fold;
-            held += t->plan.fold[i] == fold;
-        }
-        updates += held && train ? head_updates(&t->lessons, train) : 0;
+        const size_t train = tuning_lesson_size(t, fold);
+        updates += train ? head_updates(&t->lessons, train) : 0;
     }
     return updates;
 }
 
 /* Few pictures make few updates a pass, so they are passed over more often. */
-static int choose_epochs(const struct tuning *t)
+static int choose_epochs(const struct tuning *t, const struct recipe *recipe)
 {
-    const struct head_lessons one = {.epochs = 1};
-    const size_t updates = head_updates(&one, t->user.count);
-    const size_t passes = (MIN_UPDATES + updates - 1) / updates;
-    if (t->options->epochs)
-        return t->options->epochs;
-    return passes > FINETUNE_EPOCHS ? (int)passes : FINETUNE_EPOCHS;
+    const struct head_lessons one = {.recipe = recipe, .epochs = 1};
+    const size_t pass = head_updates(&one, tuning_lesson_size(t, -1));
+    const int passes = (int)((recipe->updates + pass - 1) / pass);
+    if (t->options->epochs || recipe->epochs)
+        return t->options->epochs ? t->options->epochs : recipe->epochs;
+    return passes > LEAST_EPOCHS ? passes : LEAST_EPOCHS;
 }
 
 static enum finetune_result prepare(struct tuning *t, struct err *e)
 {
     const struct finetune_options *o = t->options;
-    const enum finetune_result result = extract(t, e);
+    const enum finetune_result result = tuning_collect(t, e);
     if (result != FINETUNE_DONE)
         return result;
     char *cfg = path_with_suffix(t->model->prefix, ".cfg");
@@ -288,14 +229,16 @@ static enum finetune_result prepare(struct tuning *t, struct err *e)
     }
     const int failed = head_init(&t->head, t->model->net, t->frozen, cfg, e);
     free(cfg);
-    t->lessons = (struct head_lessons){.user = &t->user,
-                                       .replay = t->replay.count ? &t->replay : NULL,
-                                       .norm = pool_norm(&t->user),
-                                       .epochs = choose_epochs(t),
-                                       .seed = o->seed,
-                                       .report = &t->progress};
+    const struct recipe *recipe = finetune_recipe(o->method, t->replay.count > 0);
     if (failed || plan_estimate(t, e))
         return FINETUNE_FAILED;
+    t->lessons = (struct head_lessons){.recipe = recipe,
+                                       .user = &t->user,
+                                       .replay = recipe->general ? &t->replay : NULL,
+                                       .norm = pool_norm(&t->user),
+                                       .epochs = choose_epochs(t, recipe),
+                                       .seed = o->seed,
+                                       .report = &t->progress};
     t->progress.what = "tuning";
     t->progress.done = 0;
     t->progress.total = count_updates(t);
@@ -304,8 +247,10 @@ static enum finetune_result prepare(struct tuning *t, struct err *e)
 
 static void describe(struct tuning *t)
 {
-    t->report->n_user = t->user.count;
-    t->report->n_replay = t->replay.count;
+    t->report->n_replay = t->lessons.replay ? t->replay.count : 0;
+    t->report->method = t->options->method == FINETUNE_REPLAY && !t->lessons.replay
+                            ? FINETUNE_DISTIL
+                            : t->options->method;
     t->report->folds = t->options->folds;
     t->report->frozen = t->frozen;
     if (t->report->blend <= 0)
@@ -348,6 +293,7 @@ enum finetune_result finetune(struct model *m, const struct finetune_data *data,
                        .report = &made,
                        .progress = {.options = options}};
     enum finetune_result result = FINETUNE_FAILED;
+    memset(report, 0, sizeof(*report));
     if (check(&t, e))
         goto out;
     result = FINETUNE_NOT_WRITTEN;
@@ -362,9 +308,18 @@ enum finetune_result finetune(struct model *m, const struct finetune_data *data,
         goto out;
     describe(&t);
     result = write_model(&t, e);
+out:
     if (result == FINETUNE_DONE)
         *report = made;
-out:
+    else
+        finetune_report_release(&made);
     tuning_release(&t);
     return result;
+}
+
+void finetune_report_release(struct finetune_report *r)
+{
+    free(r->classes);
+    free(r->suspects);
+    memset(r, 0, sizeof(*r));
 }

@@ -11,15 +11,20 @@
 
 #include "err.h"
 #include "fer.h"
+#include "fer/replay.h"
+
+#define FINETUNE_MOST_CLASSES 256 /* labels are bytes */
 
 /* Sequences of random numbers; each use of the seed has its own. */
 enum finetune_stream {
     STREAM_REPLAY = 0x54756e01, /* which general pictures are learnt beside the user's */
-    STREAM_MIRROR,              /* and which of them mirrored */
+    STREAM_COPY,                /* how a copy of the user's picture is changed */
     STREAM_SPLIT,
-    STREAM_USER,    /* the order of the user's pictures, by head and epoch */
-    STREAM_GENERAL, /* the order of the general pictures, by head and pass */
-    STREAM_VARIANT, /* mirrored or not, by head and update */
+    STREAM_USER,    /* the order of the pictures of a class, by head and pass */
+    STREAM_GENERAL, /* which general picture is next, by head */
+    STREAM_CLASS,   /* the class that the next picture is of, by head */
+    STREAM_VARIANT, /* which copy of it, by head */
+    STREAM_FEW,     /* which pictures are learnt where only some may be, by head */
     STREAM_DROPOUT
 };
 
@@ -37,19 +42,18 @@ bool finetune_step(struct finetune_reporter *r, size_t count, double loss);
 void finetune_note(const struct finetune_options *o, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* ---- features ---- */
+/* Can the data set go through the model? `what` is how messages call it. Has the model layers to
+ * freeze and layers behind them? Return 0 or -1. */
+int finetune_check_pictures(const struct model *m, const struct dataset *d, const char *what,
+                            struct err *e);
+int finetune_check_head(const struct model *m, struct err *e);
 
-/* Which pictures a pool holds of each row. */
-enum pool_form {
-    POOL_PLAIN,
-    POOL_BOTH,  /* variant 0 plain, variant 1 mirrored */
-    POOL_EITHER /* one, plain or mirrored by chance */
-};
+/* ---- features ---- */
 
 /* Pictures as the head sees them. */
 struct pool {
     size_t count;         /* rows: pictures of the data set */
-    size_t variants;      /* of each row */
+    size_t variants;      /* of each row: the picture, its mirror image, further changed copies */
     size_t width;         /* floats of a feature */
     float *feature;       /* (count, variants, width); owned */
     float *prior;         /* (count, variants, classes), the old head's probabilities; owned */
@@ -71,11 +75,15 @@ struct extractor {
 int extractor_init(struct extractor *x, const struct nn_net *net, int frozen, struct err *e);
 void extractor_release(struct extractor *x);
 
-/* The rows `row[0..count-1]` of a data set as a pool; `pool` is left zeroed unless FINETUNE_DONE.
- */
+/* The rows `row[0..count-1]` of a data set as a pool of so many variants; `pool` is left zeroed
+ * unless FINETUNE_DONE. */
 enum finetune_result extractor_run(struct extractor *x, const struct dataset *data,
-                                   const uint32_t *row, size_t count, enum pool_form form,
+                                   const uint32_t *row, size_t count, size_t variants,
                                    struct pool *pool, struct err *e);
+
+/* Rows first..first+count-1 of a replay set as a pool of one variant. */
+enum finetune_result extractor_replay(struct extractor *x, const struct replay *set, size_t first,
+                                      size_t count, struct pool *pool, struct err *e);
 void pool_release(struct pool *p);
 
 /* The mean over the pictures of the sum of a feature's absolute values. */
@@ -86,35 +94,57 @@ double pool_norm(const struct pool *p);
 struct split_options {
     double holdout; /* when folds is 0 */
     int folds;
+    enum finetune_grouping by;
     int classes;
     uint64_t seed;
 };
 
 struct split_plan {
-    int folds;       /* heads that the estimate trains, 0 without one */
-    int *fold;       /* (data->count), the fold that holds the picture out, -1 for none; owned */
-    size_t held;     /* pictures that are held out by some fold */
-    size_t pieces;   /* groups of alike pictures that had to be cut */
-    size_t *classes; /* (classes), pictures held out of each class; owned */
+    int folds;      /* heads that the estimate trains, 0 without one */
+    int *fold;      /* (data->count), the fold that holds the picture out, -1 for none; owned */
+    size_t held;    /* pictures that are held out by some fold */
+    size_t units;   /* groups of pictures that stay together */
+    size_t *groups; /* (classes), those that have pictures of the class; owned */
 };
 
+/* A holdout never takes all pictures of a class; folds hold every picture out once, together with
+ * its group. Returns 0 or -1. */
 int split_plan_init(struct split_plan *plan, const struct dataset *data,
                     const struct split_options *options, struct err *e);
 void split_plan_release(struct split_plan *plan);
 
-/* Numbers groups of pictures that are alike among `row[0..count-1]`: group[i] is the lowest i of
- * its group. Alike are pictures whose correlation at 24 x 24 pixels is above 0.9, and pictures
- * whose paths differ only in the last number of the name, by at most 5 (in runs of at most 10); a
- * group is what such pairs connect. Returns 0 or -1. */
-int alike_groups(const struct dataset *data, const uint32_t *row, size_t count, size_t *group,
-                 struct err *e);
+/* Numbers groups of pictures that belong together: group[i] is the lowest picture of its group.
+ * Alike are pictures whose correlation at 24 x 24 pixels is above 0.9 and what `by` says; a group
+ * is what such pairs connect. Returns 0 or -1. */
+int finetune_groups(const struct dataset *data, enum finetune_grouping by, size_t *group,
+                    struct err *e);
 
 /* ---- heads ---- */
 
+/* How a method trains a head. */
+struct recipe {
+    double step;    /* of an update, see finetune_lesson.c; 0: `rate` */
+    double rate;    /* Adam's */
+    size_t batch;   /* pictures of the user in an update */
+    size_t general; /* general pictures in an update; 0: the method takes none */
+    size_t updates; /* about; passes over the user's pictures follow from it; 0: `epochs` */
+    int epochs;
+    double balance;     /* a class is drawn in proportion to its count to the power 1 - balance */
+    double pull;        /* towards the old weights, in each update times the rate (L2-SP) */
+    float user_pull;    /* share of the old head's probabilities in a target of the user's */
+    float general_pull; /* and of a general picture's */
+    bool variants;      /* mirrored and moved copies too */
+    bool mean;          /* the head is a moving average over its last hundred updates or so */
+};
+
+/* The recipe of a method; without general pictures FINETUNE_REPLAY's becomes FINETUNE_DISTIL's. */
+const struct recipe *finetune_recipe(enum finetune_method method, bool general);
+
 /* What all heads of a run are trained on. All borrowed. */
 struct head_lessons {
-    const struct pool *user;   /* POOL_BOTH */
-    const struct pool *replay; /* NULL without general data */
+    const struct recipe *recipe;
+    const struct pool *user;
+    const struct pool *replay; /* NULL without general pictures */
     double norm;               /* pool_norm of the user's */
     int epochs;
     uint64_t seed;
@@ -174,8 +204,19 @@ struct tuning {
     float *scratch; /* probabilities of the rows of the largest pool; owned */
 };
 
+/* Computes or reads the features of all pools. */
+enum finetune_result tuning_collect(struct tuning *t, struct err *e);
+
+/* Pictures that the head of a fold is trained on (-1: the head of PREFIX); 0 for a fold that holds
+ * nothing out. */
+size_t tuning_lesson_size(const struct tuning *t, int fold);
+
 /* Trains a head for every fold and measures the user's accuracy before and after into t->report. */
 enum finetune_result tuning_estimate(struct tuning *t, struct err *e);
+
+/* McNemar's test (1947), exact and two-sided: of pictures that changed sides, as many should go
+ * either way by chance. Returns p. */
+double finetune_mcnemar(size_t gained, size_t lost);
 
 /* Trains the head on all pictures, which leaves it in t->head, and measures the general accuracy
  * before and after into t->report. */

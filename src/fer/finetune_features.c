@@ -56,13 +56,13 @@ double pool_norm(const struct pool *p)
     return sum / (double)pictures;
 }
 
-static int pool_init(struct pool *p, const struct extractor *x, size_t count, enum pool_form form,
+static int pool_init(struct pool *p, const struct extractor *x, size_t count, size_t variants,
                      struct err *e)
 {
-    *p = (struct pool){.count = count, .variants = form == POOL_BOTH ? 2 : 1, .width = x->width};
-    if (count == 0 || count > SIZE_MAX / p->variants)
+    *p = (struct pool){.count = count, .variants = variants, .width = x->width};
+    if (count == 0 || count > SIZE_MAX / variants)
         return err_set(e, "there are %zu pictures to compute features of", count);
-    const size_t pictures = count * p->variants;
+    const size_t pictures = count * variants;
     p->feature = calloc(pictures, x->width * sizeof(float));
     p->prior = calloc(pictures, x->classes * sizeof(float));
     p->label = calloc(count, 1);
@@ -82,38 +82,41 @@ static void mirror(float *picture, int width, int height)
         }
 }
 
-/* Chance depends on the picture's row, not on which others were chosen with it. */
-static bool is_mirrored(const struct extractor *x, enum pool_form form, uint32_t row,
-                        size_t variant)
+/* Variant 0 is the picture, 1 its mirror image, the others are changed at random: milder than in
+ * general training, since the frozen layers have learnt that already. Chance depends on the
+ * picture's row, not on which others were chosen with it. */
+static void make_variant(const struct extractor *x, const struct dataset *data, uint32_t row,
+                         size_t variant, float *out)
 {
-    if (form == POOL_PLAIN)
-        return false;
-    if (form == POOL_BOTH)
-        return variant == 1;
+    const unsigned char *pixels = data->pixels + row * x->values;
+    const struct augmentation mild = {.flip = 1,
+                                      .shift = data->width / 16.0,
+                                      .min_scale = 0.9,
+                                      .max_scale = 1.1,
+                                      .angle = 8,
+                                      .exposure = 1.2};
     struct rng r;
-    rng_init(&r, x->seed, STREAM_MIRROR, row);
-    return rng_below(&r, 2) == 1;
+    rng_init(&r, x->seed, STREAM_COPY, row);
+    const uint64_t key = rng_mix(rng_next(&r) + variant);
+    augmentation_apply(variant < 2 ? NULL : &mild, key, pixels, data->width, data->height, out);
+    if (variant == 1)
+        mirror(out, data->width, data->height);
 }
 
 enum finetune_result extractor_run(struct extractor *x, const struct dataset *data,
-                                   const uint32_t *row, size_t count, enum pool_form form,
+                                   const uint32_t *row, size_t count, size_t variants,
                                    struct pool *pool, struct err *e)
 {
-    if (pool_init(pool, x, count, form, e))
+    if (pool_init(pool, x, count, variants, e))
         return FINETUNE_FAILED;
-    const size_t pictures = count * pool->variants;
+    const size_t pictures = count * variants;
     for (size_t i = 0; i < count; i++)
         pool->label[i] = data->label[row[i]];
     for (size_t start = 0; start < pictures; start += FEATURE_BATCH) {
         const size_t n = pictures - start < FEATURE_BATCH ? pictures - start : FEATURE_BATCH;
-        for (size_t i = 0; i < n; i++) {
-            const uint32_t at = row[(start + i) / pool->variants];
-            float *to = x->input + i * x->values;
-            augmentation_apply(NULL, 0, data->pixels + at * x->values, data->width, data->height,
-                               to);
-            if (is_mirrored(x, form, at, (start + i) % pool->variants))
-                mirror(to, data->width, data->height);
-        }
+        for (size_t i = 0; i < n; i++)
+            make_variant(x, data, row[(start + i) / variants], (start + i) % variants,
+                         x->input + i * x->values);
         float *feature = pool->feature + start * x->width;
         nn_predictor_run(x->body, x->input, n, feature);
         nn_predictor_run(x->head, feature, n, pool->prior + start * x->classes);
@@ -122,5 +125,17 @@ enum finetune_result extractor_run(struct extractor *x, const struct dataset *da
             return FINETUNE_STOPPED;
         }
     }
+    return FINETUNE_DONE;
+}
+
+enum finetune_result extractor_replay(struct extractor *x, const struct replay *set, size_t first,
+                                      size_t count, struct pool *pool, struct err *e)
+{
+    if (pool_init(pool, x, count, 1, e))
+        return FINETUNE_FAILED;
+    memcpy(pool->label, set->label + first, count);
+    for (size_t i = 0; i < count; i++)
+        replay_decode(set, first + i, pool->feature + i * x->width);
+    nn_predictor_run(x->head, pool->feature, count, pool->prior);
     return FINETUNE_DONE;
 }

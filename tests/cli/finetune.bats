@@ -2,51 +2,9 @@
 # finetune through the binary: what it prints and writes, which bytes stay, refusals and exit statuses.
 
 load common
+load tuning
 
 USERS=../shared/data/users/imfdb
-
-# A model with a convolution to freeze and random parameters: 8 filters of 3x3, and a connected layer. Header and
-# convolution are the first 20 + 4 * 80 bytes of its weights.
-FROZEN_BYTES=340
-random_model() {
-    cat >"$1.cfg" <<'CFG'
-[net]
-batch=1
-height=48
-width=48
-channels=1
-
-[convolutional]
-filters=8
-size=3
-stride=2
-pad=1
-activation=leaky
-
-[maxpool]
-size=4
-stride=4
-padding=0
-
-[connected]
-output=7
-activation=linear
-
-[softmax]
-CFG
-    perl -e 'print pack "l<3 Q< f<*", 0, 2, 0, 4711, map { 0.3 * sin($_ * 12.9898) } 1 .. 80 + 7 + 7 * 288' >"$1.weights"
-    printf '%s\n' angry disgust fear happy sad surprise neutral >"$1.names"
-}
-
-# A person's crops: happy ones are brighter than sad ones, and the mouth is bent the other way.
-draw_person() {
-    local i
-    mkdir -p "$1/happy" "$1/sad"
-    for i in 1 2 3 4 5 6; do
-        draw "$1/happy/h${i}0.png" 48 48 $((150 + 5 * i)) $((i - 3)) $((2 - i)) 46 1
-        draw "$1/sad/s${i}0.png" 48 48 $((60 + 5 * i)) $((3 - i)) $((i - 4)) 46 -1
-    done
-}
 
 setup_file() {
     export DIR=$(mktemp -d "${TMPDIR:-/tmp}/finetune.XXXXXX")
@@ -83,13 +41,15 @@ json() {
 }
 
 @test "before and after are printed, and the model learns" {
-    tune t --epochs 500 >"$W/printed" 2>"$W/notes"
+    tune t --epochs 2000 --group-by none >"$W/printed" 2>"$W/notes"
     cat "$W/printed" "$W/notes"
     grep -q 'before .* after' "$W/printed"
     grep -q '^user, held out  *4 ' "$W/printed"
-    grep -q '^general, PublicTest  *not measured' "$W/printed"
+    grep -q '^general  *not measured' "$W/printed"
+    grep -q '^gain  *[+-][0-9.]* points: [0-9]* pictures better, [0-9]* worse, p = ' "$W/printed"
+    grep -q '^happy  *6 .* too few to say' "$W/printed"
     grep -q "12 pictures, taken whole" "$W/notes"
-    grep -q "without --general-csv" "$W/notes"
+    grep -q "there is no '$DIR/m.replay'" "$W/notes"
     run -0 "$FERCLI" classify --model "$W/t" --labelled "$DIR/person" --no-detect --min-accuracy 0.99
 }
 
@@ -113,6 +73,14 @@ json() {
     tune t --epochs 2 -q --report "$W/r.json" --folds 3
     [ "$(json folds "$W/r.json")" = 3 ]
     [ "$(json n_held_out "$W/r.json")" = 12 ]
+    [ "$(json method "$W/r.json")" = distil ]
+    [ "$(json max_forget "$W/r.json")" = null ]
+    [[ $(json p_value "$W/r.json") =~ ^[01]\.?[0-9]*$ ]]
+    perl -MJSON::PP -e '
+        my $r = decode_json(<STDIN>);
+        my %class = map { $_->{name} => $_ } @{$r->{classes}};
+        $class{happy}{pictures} == 6 && $class{happy}{n_held_out} == 6 && $class{fear}{pictures} == 0 or die;
+        ref $r->{suspects} eq "ARRAY" or die' <"$W/r.json"
     tune t --epochs 2 -q --report "$W/r.json" --holdout 0
     [ "$(json user_before "$W/r.json")" = null ]
     [ "$(json user_after "$W/r.json")" = null ]
@@ -147,9 +115,8 @@ json() {
     cp "$DIR/person/happy/h10.png" "$W/few/a_class=3.png"
     cp "$DIR/person/sad/s10.png" "$W/few/b_class=sad.png"
     run -0 --separate-stderr "$FERCLI" finetune --user "$W/few" --model "$DIR/m" --out "$W/t" --threads 1
-    [[ $stderr == *"'happy' has one picture"* ]]
-    [[ $stderr == *"'sad' has one picture"* ]]
-    [[ $output == *"user, held out        not measured"* ]]
+    [[ $stderr == *"2 pictures in "*" groups that belong together leave nothing to hold out"* ]]
+    [[ $output == *"user, held out         not measured"* ]]
     [ -e "$W/t.weights" ]
 }
 
@@ -178,22 +145,90 @@ json() {
 
 @test "general data are learnt beside the user's and measured before and after" {
     needs "$CSV"
-    tune t --epochs 2 --general-csv "$CSV" --report "$W/r.json" >"$W/printed" 2>"$W/notes"
+    tune t --epochs 2 --general-csv "$CSV" --max-forget 100 --report "$W/r.json" >"$W/printed" 2>"$W/notes"
     cat "$W/printed"
     [ "$(json n_replay "$W/r.json")" = 70 ]
     [ "$(json n_general "$W/r.json")" = 35 ]
     [ "$(json general_before "$W/r.json")" != null ]
     [ "$(json general_after "$W/r.json")" != null ]
     grep -q '^general, PublicTest  *35 ' "$W/printed"
-    tune t --epochs 2 --general-csv "$CSV" --report "$W/r.json" --max-forget 0 >"$W/printed" 2>"$W/notes"
+    tune t --epochs 2 --general-csv "$CSV" --report "$W/r.json" >"$W/printed" 2>"$W/notes"
     [ "$(json n_general "$W/r.json")" = 17 ]
+    [ "$(json max_forget "$W/r.json")" = 1 ]
+    [ "$(json general "$W/r.json")" = "PublicTest, odd rows" ]
     grep -q '^head  *old + [01]\.[0-9][0-9] x' "$W/printed"
     cmp -n $FROZEN_BYTES "$DIR/m.weights" "$W/t.weights"
 }
 
+@test "a replay set is made once, lies beside the model and stands for the general data" {
+    make_csv "$W/fer.csv"
+    cp "$DIR"/m.* "$W"
+    run -0 --separate-stderr "$FERCLI" finetune --make-replay --model "$W/m" --general-csv "$W/fer.csv" --threads 1
+    [ -z "$output" ]
+    [[ $stderr == *"'$W/m.replay': 70 Training and 18 held-out pictures, 0.0 MB"* ]]
+    cp "$W/m.replay" "$W/again"
+    "$FERCLI" finetune -q --make-replay --model "$W/m" --general-csv "$W/fer.csv" --threads 2
+    cmp "$W/again" "$W/m.replay"
+    rm "$W/fer.csv"
+    run -0 --separate-stderr "$FERCLI" finetune --user "$DIR/person" --model "$W/m" --out "$W/t" --threads 1 \
+        --epochs 2 --report "$W/r.json"
+    [[ $output == *"learnt beside them     70 of $W/m.replay"* ]]
+    [[ $output == *"general, replay set         18  "* ]]
+    [ "$(json method "$W/r.json")" = replay ]
+    [ "$(json n_general "$W/r.json")" = 18 ]
+    # The tuned model has other weights.
+    refused 3 "fit only the weights that made them" "$FERCLI" finetune --user "$DIR/person" --model "$W/t" -q \
+        --out "$W/u" --replay "$W/m.replay"
+    head -c 1000 "$W/again" >"$W/m.replay"
+    refused 3 "'$W/m.replay' is damaged" "$FERCLI" finetune --user "$DIR/person" --model "$W/m" --out "$W/u" -q
+    [ ! -e "$W/u.weights" ]
+}
+
+@test "the methods are there to compare, and --per-class learns from fewer pictures" {
+    local method
+    for method in distil l2sp plain; do
+        tune "$method" --epochs 2 -q --method "$method" --report "$W/r.json"
+        [ "$(json method "$W/r.json")" = "$method" ]
+    done
+    run -1 cmp -s "$W/plain.weights" "$W/l2sp.weights"
+    run -1 cmp -s "$W/plain.weights" "$W/distil.weights"
+    tune few --epochs 2 -q --per-class 2 --report "$W/r.json"
+    [ "$(json n_user "$W/r.json")" = 4 ]
+}
+
+@test "--plot draws a PNG" {
+    tune t --epochs 2 -q --plot "$W/p.png"
+    [ "$(head -c 8 "$W/p.png" | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ]
+    refused 1 "$W/no/p.png" tune t --epochs 2 -q --plot "$W/no/p.png"
+}
+
+@test "--group-by says what is held out together" {
+    local i
+    mkdir -p "$W/film/happy" "$W/film/sad"
+    for i in 1 2 3 4; do
+        cp "$DIR/person/happy/h${i}0.png" "$W/film/happy/f_$i.png"
+        cp "$DIR/person/sad/s${i}0.png" "$W/film/sad/f_$((i + 4)).png"
+    done
+    run -0 --separate-stderr "$FERCLI" finetune --user "$W/film" --model "$DIR/m" --out "$W/t" --threads 1 --epochs 2
+    [[ $stderr == *"8 pictures in 1 groups"* ]]
+    run -0 --separate-stderr "$FERCLI" finetune --user "$W/film" --model "$DIR/m" --out "$W/t" --threads 1 --epochs 2 \
+        --group-by none --folds 4 --report "$W/r.json"
+    [ "$(json n_groups "$W/r.json")" = 8 ]
+    [ "$(json n_held_out "$W/r.json")" = 8 ]
+}
+
+# The random model finds no picture sad, and one update does not change its mind.
+@test "held-out pictures whose labels look unlikely are listed" {
+    run -0 "$FERCLI" finetune --user "$DIR/person" --model "$DIR/m" --out "$W/t" --threads 1 --epochs 1 -q \
+        --group-by none --folds 4 --method plain --report "$W/r.json"
+    echo "$output"
+    [[ $output == *"labels to look at      "*" of 12 held-out pictures"*"sad "*", rather "*"$DIR/person/sad/s"* ]]
+    jq -e '.suspects[0] | .label == "sad" and .label_probability < 0.05 and (.path | endswith(".png"))' "$W/r.json"
+}
+
 @test "Ctrl-C ends with 130 and writes nothing" {
     local i
-    tune t --epochs 100000 --report "$W/r.json" >"$W/printed" 2>"$W/notes" 3>&- &
+    tune t --epochs 100000 --folds 6 --group-by none --report "$W/r.json" >"$W/printed" 2>"$W/notes" 3>&- &
     local pid=$!
     for ((i = 0; i < 500; i++)); do
         ! grep -q 'taken whole' "$W/notes" || break
@@ -215,7 +250,11 @@ json() {
     refused 2 "not 'x'" "$FERCLI" finetune --user "$DIR/person" --out "$W/t" x
     refused 2 'exclude each other' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --folds 3 --holdout .5
     refused 2 'exclude each other' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --detect --no-detect
-    refused 2 'needs --general-csv' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --max-forget 2
+    refused 2 'exclude each other' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --general-csv x --replay y
+    refused 2 'needs --general-csv' "$FERCLI" finetune --make-replay
+    refused 2 'exclude each other' "$FERCLI" finetune --make-replay --general-csv x --out "$W/t"
+    refused 2 'group-by' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --group-by colour
+    refused 2 'method' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --method magic
     refused 2 'folds' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --folds 1
     refused 2 'holdout' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --holdout 1
 }
@@ -225,6 +264,8 @@ json() {
     refused 3 "no-such" "$FERCLI" finetune --user "$W/no-such" --model "$DIR/m" --out "$W/t"
     refused 3 "angry, disgust, fear, happy" "$FERCLI" finetune --user "$W/odd" --model "$DIR/m" --out "$W/t"
     refused 3 "'$W/empty'" "$FERCLI" finetune --user "$W/empty" --model "$DIR/m" --out "$W/t"
+    refused 3 "--max-forget needs" "$FERCLI" finetune -q --user "$DIR/person" --model "$DIR/m" --out "$W/t" --max-forget 2
+    refused 3 "no.replay" "$FERCLI" finetune -q --user "$DIR/person" --model "$DIR/m" --out "$W/t" --replay "$W/no.replay"
     refused 3 "none.cfg" "$FERCLI" finetune --user "$DIR/person" --model "$W/none" --out "$W/t"
     echo 'emotion,pixels,Usage' >"$W/header.csv"
     run -3 tune t -q --general-csv "$W/header.csv"
@@ -258,7 +299,8 @@ json() {
 
 # oneDNN's generated code keeps data where a signal's frame would go; see src/cli/interrupt.c.
 @test "no computing thread takes a signal" {
-    "$FERCLI" finetune --user "$DIR/person" --model "$DIR/m" --out "$W/t" --threads 2 --epochs 100000 -q 3>&- &
+    "$FERCLI" finetune --user "$DIR/person" --model "$DIR/m" --out "$W/t" --threads 2 --epochs 100000 --folds 6 --group-by none \
+        -q 3>&- &
     local pid=$! task mask tasks=0 open=0
     sleep 0.7
     for task in /proc/$pid/task/*; do

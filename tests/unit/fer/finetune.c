@@ -71,8 +71,7 @@ static void test_one_picture_a_class_is_enough(void **state)
     assert_int_equal(run.report.n_user, CLASSES);
     assert_int_equal(run.report.user_before.n, 0);
     assert_int_equal(run.report.user_after.n, 0);
-    assert_non_null(strstr(run.notes, "'deep' has one picture"));
-    assert_non_null(strstr(run.notes, "not measured"));
+    assert_non_null(strstr(run.notes, "4 pictures in 4 groups"));
     assert_true(accuracy("few", &user) == 1);
     dataset_release(&user);
 }
@@ -201,7 +200,7 @@ static void test_when_nothing_keeps_the_limit_the_old_head_is_written(void **sta
     dataset_release(&general);
 }
 
-static void test_a_pool_of_both_holds_the_picture_and_its_mirror_image(void **state)
+static void test_a_pool_holds_the_picture_its_mirror_image_and_changed_copies(void **state)
 {
     (void)state;
     struct dataset d = make_pictures(2, false, 71);
@@ -216,16 +215,109 @@ static void test_a_pool_of_both_holds_the_picture_and_its_mirror_image(void **st
         d.pixels[PIXELS + i] = d.pixels[i - i % SIZE + SIZE - 1 - i % SIZE];
     assert_int_equal(model_open(&m, scratch_file("general"), &e), 0);
     assert_int_equal(extractor_init(&x, m.net, FROZEN, &e), 0);
-    assert_int_equal(extractor_run(&x, &d, rows, 1, POOL_BOTH, &both, &e), FINETUNE_DONE);
-    assert_int_equal(extractor_run(&x, &d, rows, 2, POOL_PLAIN, &plain, &e), FINETUNE_DONE);
+    assert_int_equal(extractor_run(&x, &d, rows, 1, 3, &both, &e), FINETUNE_DONE);
+    assert_int_equal(extractor_run(&x, &d, rows, 2, 1, &plain, &e), FINETUNE_DONE);
     assert_memory_equal(both.feature, plain.feature, 2 * both.width * sizeof(float));
     assert_memory_equal(both.prior, plain.prior, 2 * CLASSES * sizeof(float));
+    for (size_t variant = 0; variant < 2; variant++)
+        assert_memory_not_equal(both.feature + variant * both.width, both.feature + 2 * both.width,
+                                both.width * sizeof(float));
     assert_memory_not_equal(both.feature, both.feature + both.width, both.width * sizeof(float));
     pool_release(&both);
     pool_release(&plain);
     extractor_release(&x);
     model_close(&m);
     dataset_release(&d);
+}
+
+/* The head of a class whose only other pictures are held out with it has not learnt it. */
+static void test_classes_are_told_apart_in_the_report(void **state)
+{
+    (void)state;
+    struct dataset user = make_pictures(40, true, 21), general = make_general();
+    struct run run = make_run(&user, &general);
+    run.options.folds = 4;
+    tune_well(&run, "by-class");
+    const struct finetune_report *r = &run.report;
+    size_t before = 0, after = 0;
+    for (int k = 0; k < CLASSES; k++) {
+        assert_int_equal(run.classes[k].pictures, 10);
+        assert_int_equal(run.classes[k].n, 10);
+        before += run.classes[k].hits_before;
+        after += run.classes[k].hits_after;
+    }
+    assert_int_equal(before, r->user_before.hits);
+    assert_int_equal(after, r->user_after.hits);
+    assert_int_equal((long)r->gained - (long)r->lost, (long)after - (long)before);
+    assert_true(r->common == 0.25);
+    assert_true(r->p_value == finetune_mcnemar(r->gained, r->lost));
+    dataset_release(&user);
+    dataset_release(&general);
+}
+
+static void test_mcnemars_test_is_exact(void **state)
+{
+    (void)state;
+    assert_float_equal(finetune_mcnemar(0, 0), 1, 1e-12);
+    assert_float_equal(finetune_mcnemar(8, 0), 2.0 / 256, 1e-9);
+    assert_float_equal(finetune_mcnemar(2, 10), 2.0 * (1 + 12 + 66) / 4096, 1e-9);
+    assert_float_equal(finetune_mcnemar(5, 5), 1, 1e-12);
+    assert_true(finetune_mcnemar(5000, 1) < 1e-300);
+}
+
+static void test_a_mislabelled_picture_is_the_first_to_look_at(void **state)
+{
+    (void)state;
+    struct dataset user = make_pictures(80, false, 51), general = make_general();
+    struct run run = make_run(&user, &general);
+    run.options.folds = 4;
+    user.label[42] = (unsigned char)((user.label[42] + 1) % CLASSES);
+    tune_well(&run, "suspect");
+    assert_true(run.report.n_suspects >= 1);
+    assert_int_equal(run.suspects[0].row, 42);
+    assert_int_equal(run.suspects[0].label, user.label[42]);
+    assert_int_equal(run.suspects[0].predicted, (user.label[42] + CLASSES - 1) % CLASSES);
+    assert_true(run.suspects[0].label_probability < FINETUNE_UNLIKELY);
+    dataset_release(&user);
+    dataset_release(&general);
+}
+
+static void test_no_more_pictures_of_a_class_are_learnt_than_asked_for(void **state)
+{
+    (void)state;
+    struct dataset user = make_pictures(40, true, 21);
+    struct run run = make_run(&user, NULL);
+    run.options.per_class = 3;
+    run.options.epochs = 2;
+    tune_well(&run, "some");
+    assert_int_equal(run.report.n_user, 3 * CLASSES);
+    assert_int_equal(run.report.user_after.n, 3 * CLASSES);
+    dataset_release(&user);
+}
+
+static void test_methods_learn_and_differ(void **state)
+{
+    (void)state;
+    static const enum finetune_method methods[] = {FINETUNE_PLAIN, FINETUNE_DISTIL, FINETUNE_L2SP};
+    struct dataset user = make_pictures(80, true, 21), general = make_general();
+    for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+        struct run run = make_run(&user, &general);
+        run.options.method = methods[i];
+        run.options.epochs = 400;
+        tune_well(&run, "method");
+        assert_int_equal(run.report.method, methods[i]);
+        assert_int_equal(run.report.n_replay, 0);
+        assert_int_equal(run.report.general_after.n, 200);
+        assert_true(run.report.user_after.accuracy > run.report.user_before.accuracy);
+        if (i > 0)
+            assert_false(same_part("method", "method-before", ".weights"));
+        size_t count;
+        char *bytes = read_part("method", ".weights", &count);
+        scratch_write("method-before.weights", bytes, count);
+        free(bytes);
+    }
+    dataset_release(&user);
+    dataset_release(&general);
 }
 
 static void test_bad_data_and_options_are_refused(void **state)
@@ -248,7 +340,7 @@ static void test_bad_data_and_options_are_refused(void **state)
                  {&user, -0.1, -1, 0, "0 to 0.9"},
                  {&user, 0, -1, 1, "1 folds"},
                  {&user, 0, -1, FINETUNE_MAX_FOLDS + 1, "folds"},
-                 {&user, 0, 2, 0, "needs general data"}};
+                 {&user, 0, 2, 0, "needs general pictures"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct run run = make_run(cases[i].user, NULL);
         run.options.holdout = cases[i].holdout;
@@ -257,8 +349,12 @@ static void test_bad_data_and_options_are_refused(void **state)
         assert_int_equal(tune(&run, "general", "bad"), FINETUNE_FAILED);
         assert_non_null(strstr(run.e.text, cases[i].words));
     }
-    memset(general.split, SPLIT_PUBLIC_TEST, general.count);
     struct run run = make_run(&user, &general);
+    run.data.replay = "some.replay";
+    assert_int_equal(tune(&run, "general", "bad"), FINETUNE_FAILED);
+    assert_non_null(strstr(run.e.text, "exclude each other"));
+    run.data.replay = NULL;
+    memset(general.split, SPLIT_PUBLIC_TEST, general.count);
     assert_int_equal(tune(&run, "general", "bad"), FINETUNE_FAILED);
     assert_non_null(strstr(run.e.text, "no Training picture"));
     dataset_release(&user);
@@ -301,7 +397,12 @@ int main(void)
         cmocka_unit_test(test_the_estimate_on_random_labels_is_chance),
         cmocka_unit_test(test_a_limit_on_forgetting_moves_the_head_back),
         cmocka_unit_test(test_when_nothing_keeps_the_limit_the_old_head_is_written),
-        cmocka_unit_test(test_a_pool_of_both_holds_the_picture_and_its_mirror_image),
+        cmocka_unit_test(test_a_pool_holds_the_picture_its_mirror_image_and_changed_copies),
+        cmocka_unit_test(test_classes_are_told_apart_in_the_report),
+        cmocka_unit_test(test_mcnemars_test_is_exact),
+        cmocka_unit_test(test_a_mislabelled_picture_is_the_first_to_look_at),
+        cmocka_unit_test(test_no_more_pictures_of_a_class_are_learnt_than_asked_for),
+        cmocka_unit_test(test_methods_learn_and_differ),
         cmocka_unit_test(test_bad_data_and_options_are_refused),
         cmocka_unit_test(test_a_network_without_a_head_or_without_a_body_is_refused),
     };

@@ -281,6 +281,7 @@ static void test_what_is_written_is_what_the_model_then_holds(void **state)
     run.options.epochs = 1;
     assert_int_equal(model_open(&m, scratch_file("general"), &run.e), 0);
     assert_int_equal(finetune(&m, &run.data, &run.options, &run.report, &run.e), FINETUNE_DONE);
+    finetune_report_release(&run.report);
     char *bytes = read_part("held", ".weights", &n);
     assert_int_equal(n, HEADER + 4 * nn_net_parameters(m.net));
     assert_memory_equal(bytes + HEADER, nn_net_values(m.net), n - HEADER);

@@ -1,4 +1,4 @@
-/* Which of the user's pictures are held out: shares, folds, near-identical pictures. */
+/* Which of the user's pictures are held out: shares, folds, groups that stay whole. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,17 +41,6 @@ static struct dataset make_noise(const size_t count[CLASSES])
     return d;
 }
 
-/* Names the pictures, so that they are files. */
-static void set_paths(struct dataset *d, const char *const *path)
-{
-    d->path = calloc(d->count, sizeof(*d->path));
-    assert_non_null(d->path);
-    for (size_t i = 0; i < d->count; i++) {
-        d->path[i] = strdup(path[i]);
-        assert_non_null(d->path[i]);
-    }
-}
-
 /* Makes picture `copy` picture `original` with a little noise. */
 static void make_twin(struct dataset *d, size_t original, size_t copy)
 {
@@ -65,8 +54,11 @@ static struct split_plan make_plan(const struct dataset *d, double holdout, int 
 {
     struct split_plan plan;
     struct err e = {""};
-    const struct split_options o = {
-        .holdout = holdout, .folds = folds, .classes = CLASSES, .seed = seed};
+    const struct split_options o = {.holdout = holdout,
+                                    .folds = folds,
+                                    .by = FINETUNE_BY_NUMBER,
+                                    .classes = CLASSES,
+                                    .seed = seed};
     assert_int_equal(split_plan_init(&plan, d, &o, &e), 0);
     return plan;
 }
@@ -90,8 +82,8 @@ static void test_holdout_takes_its_share_of_each_class(void **state)
     assert_int_equal(count_fold(&plan, &d, 0, 1), 2);
     assert_int_equal(count_fold(&plan, &d, 0, 2), 1);
     assert_int_equal(plan.held, 13);
-    assert_int_equal(plan.classes[0], 10);
-    assert_int_equal(plan.pieces, 0);
+    assert_int_equal(plan.units, 51);
+    assert_int_equal(plan.groups[1], 9);
     split_plan_release(&plan);
     dataset_release(&d);
 }
@@ -108,15 +100,14 @@ static void test_holdout_never_takes_all_of_a_class(void **state)
     dataset_release(&d);
 }
 
-static void test_the_only_picture_of_a_class_is_never_held_out(void **state)
+static void test_a_holdout_leaves_the_only_picture_of_a_class_and_folds_do_not(void **state)
 {
     (void)state;
     for (int folds = 0; folds <= 5; folds += 5) {
         struct dataset d = make_noise((size_t[]){1, 8, 0});
         struct split_plan plan = make_plan(&d, 0.5, folds, 1);
-        assert_int_equal(plan.classes[0], 0);
-        assert_int_equal(count_fold(&plan, &d, -1, 0), 1);
-        assert_int_equal(plan.classes[1], folds ? 8 : 4);
+        assert_int_equal(count_fold(&plan, &d, -1, 0), folds ? 0 : 1);
+        assert_int_equal(plan.held, folds ? 9 : 4);
         split_plan_release(&plan);
         dataset_release(&d);
     }
@@ -178,22 +169,6 @@ static void test_the_seed_decides(void **state)
     dataset_release(&d);
 }
 
-static void test_noise_is_not_near_identical_and_twins_are(void **state)
-{
-    (void)state;
-    struct dataset d = make_noise((size_t[]){6, 0, 0});
-    uint32_t row[6] = {0, 1, 2, 3, 4, 5};
-    size_t group[6];
-    struct err e = {""};
-    make_twin(&d, 1, 4);
-    make_twin(&d, 4, 5);
-    memset(d.pixels, 9, PIXELS); /* of one grey: has no correlation */
-    assert_int_equal(alike_groups(&d, row, 6, group, &e), 0);
-    const size_t expected[6] = {0, 1, 2, 3, 1, 1};
-    assert_memory_equal(group, expected, sizeof(expected));
-    dataset_release(&d);
-}
-
 static void test_twins_stay_on_one_side(void **state)
 {
     (void)state;
@@ -206,7 +181,7 @@ static void test_twins_stay_on_one_side(void **state)
         for (int folds = 0; folds <= 4; folds += 4) {
             struct split_plan plan = make_plan(&d, 0.25, folds, seed);
             assert_int_equal(plan.held, folds ? 60 : 15);
-            assert_int_equal(plan.pieces, 0);
+            assert_int_equal(plan.units, 20);
             for (size_t i = 0; i < 60; i++)
                 assert_int_equal(plan.fold[i], plan.fold[i - i % 3]);
             split_plan_release(&plan);
@@ -214,58 +189,34 @@ static void test_twins_stay_on_one_side(void **state)
     dataset_release(&d);
 }
 
-static void test_neighbours_by_number_are_alike(void **state)
+/* A group may hold pictures of several classes, as neighbouring frames do. */
+static void test_groups_of_mixed_classes_stay_whole_and_classes_even(void **state)
 {
     (void)state;
-    static const char *const path[] = {"d/a_9.jpg",
-                                       "d/a_10.jpg",
-                                       "d/a_15.png",
-                                       "d/a_21.jpg",
-                                       "d/b_22.jpg",
-                                       "e/a_10.jpg",
-                                       "d/plain.jpg",
-                                       "d/plainer.jpg",
-                                       "d/b_0023_class=1.jpg",
-                                       "d/c_023.jpg",
-                                       "d/a_99999999999999999999.jpg",
-                                       "9/z.jpg",
-                                       "10/z.jpg"};
-    const size_t expected[] = {0, 0, 0, 3, 4, 5, 6, 7, 4, 9, 10, 11, 12};
-    uint32_t row[13];
-    size_t group[13];
-    struct err e = {""};
-    struct dataset d = make_noise((size_t[]){13, 0, 0});
-    set_paths(&d, path);
-    for (uint32_t i = 0; i < 13; i++)
-        row[i] = i;
-    assert_int_equal(alike_groups(&d, row, 13, group, &e), 0);
-    for (size_t i = 0; i < 13; i++)
-        assert_int_equal(group[i], expected[i]);
-    dataset_release(&d);
-}
-
-static void test_a_run_of_numbers_ends_after_ten(void **state)
-{
-    (void)state;
-    char name[25][16];
-    const char *path[25];
-    uint32_t row[25];
-    size_t group[25];
-    struct err e = {""};
-    struct dataset d = make_noise((size_t[]){25, 0, 0});
-    for (uint32_t i = 0; i < 25; i++) {
-        snprintf(name[i], sizeof(name[i]), "%u.jpg", i + 95);
-        path[i] = name[i];
-        row[i] = i;
+    struct dataset d = make_noise((size_t[]){40, 20, 0});
+    size_t have[4][2] = {{0}};
+    for (size_t i = 0; i < 60; i += 3) {
+        make_twin(&d, i, i + 1);
+        make_twin(&d, i, i + 2);
+        d.label[i] = d.label[i + 1] = 0;
+        d.label[i + 2] = 1;
     }
-    set_paths(&d, path);
-    assert_int_equal(alike_groups(&d, row, 25, group, &e), 0);
-    for (size_t i = 0; i < 25; i++)
-        assert_int_equal(group[i], i / 10 * 10);
+    struct split_plan plan = make_plan(&d, 0, 4, 3);
+    for (size_t i = 0; i < 60; i++) {
+        assert_int_equal(plan.fold[i], plan.fold[i - i % 3]);
+        have[plan.fold[i]][d.label[i]]++;
+    }
+    for (int fold = 0; fold < 4; fold++) {
+        assert_int_equal(have[fold][0], 10);
+        assert_int_equal(have[fold][1], 5);
+    }
+    assert_int_equal(plan.groups[0], 20);
+    assert_int_equal(plan.groups[1], 20);
+    split_plan_release(&plan);
     dataset_release(&d);
 }
 
-static void test_a_class_of_twins_is_divided_all_the_same(void **state)
+static void test_a_class_in_one_group_is_not_held_out_alone(void **state)
 {
     (void)state;
     struct dataset d = make_noise((size_t[]){12, 4, 0});
@@ -276,14 +227,32 @@ static void test_a_class_of_twins_is_divided_all_the_same(void **state)
         if (d.label[i] == 0)
             make_twin(&d, first, i);
     struct split_plan plan = make_plan(&d, 0.25, 0, 1);
-    assert_int_equal(plan.pieces, 1);
-    assert_int_equal(plan.classes[0], 3);
+    assert_int_equal(plan.groups[0], 1);
+    assert_int_equal(count_fold(&plan, &d, 0, 0), 0);
+    assert_int_equal(count_fold(&plan, &d, 0, 1), 1);
     split_plan_release(&plan);
     plan = make_plan(&d, 0, 3, 1);
-    assert_int_equal(plan.pieces, 1);
-    for (int fold = 0; fold < 3; fold++)
-        assert_int_equal(count_fold(&plan, &d, fold, 0), 4);
+    assert_int_equal(plan.held, d.count);
+    for (size_t i = 0; i < d.count; i++)
+        if (d.label[i] == 0)
+            assert_int_equal(plan.fold[i], plan.fold[first]);
     split_plan_release(&plan);
+    dataset_release(&d);
+}
+
+static void test_one_group_alone_leaves_nothing_to_estimate(void **state)
+{
+    (void)state;
+    struct dataset d = make_noise((size_t[]){6, 0, 0});
+    for (size_t i = 1; i < d.count; i++)
+        make_twin(&d, 0, i);
+    for (int folds = 0; folds <= 3; folds += 3) {
+        struct split_plan plan = make_plan(&d, 0.25, folds, 1);
+        assert_int_equal(plan.folds, 0);
+        assert_int_equal(plan.held, 0);
+        assert_int_equal(plan.units, 1);
+        split_plan_release(&plan);
+    }
     dataset_release(&d);
 }
 
@@ -292,16 +261,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_holdout_takes_its_share_of_each_class),
         cmocka_unit_test(test_holdout_never_takes_all_of_a_class),
-        cmocka_unit_test(test_the_only_picture_of_a_class_is_never_held_out),
+        cmocka_unit_test(test_a_holdout_leaves_the_only_picture_of_a_class_and_folds_do_not),
         cmocka_unit_test(test_one_picture_a_class_leaves_nothing_to_estimate),
         cmocka_unit_test(test_a_share_of_0_holds_nothing_out),
         cmocka_unit_test(test_folds_hold_every_picture_out_once_and_differ_by_one),
         cmocka_unit_test(test_the_seed_decides),
-        cmocka_unit_test(test_noise_is_not_near_identical_and_twins_are),
         cmocka_unit_test(test_twins_stay_on_one_side),
-        cmocka_unit_test(test_neighbours_by_number_are_alike),
-        cmocka_unit_test(test_a_run_of_numbers_ends_after_ten),
-        cmocka_unit_test(test_a_class_of_twins_is_divided_all_the_same),
+        cmocka_unit_test(test_groups_of_mixed_classes_stay_whole_and_classes_even),
+        cmocka_unit_test(test_a_class_in_one_group_is_not_held_out_alone),
+        cmocka_unit_test(test_one_group_alone_leaves_nothing_to_estimate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

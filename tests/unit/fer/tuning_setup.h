@@ -185,7 +185,9 @@ static inline bool same_part(const char *a, const char *b, const char *suffix)
 struct run {
     struct finetune_data data;
     struct finetune_options options;
-    struct finetune_report report;
+    struct finetune_report report; /* without what it owns, which is below */
+    struct finetune_class classes[CLASSES];
+    struct finetune_suspect suspects[4];
     struct err e;
     char notes[2048];
     size_t stop_after; /* calls of on_step; 0: never */
@@ -229,6 +231,16 @@ static inline enum finetune_result tune(struct run *run, const char *from, const
     const enum finetune_result result =
         finetune(&m, &run->data, &run->options, &run->report, &run->e);
     model_close(&m);
+    struct finetune_report *r = &run->report;
+    memset(run->classes, 0, sizeof(run->classes));
+    for (int k = 0; r->classes && k < CLASSES; k++)
+        run->classes[k] = r->classes[k];
+    for (size_t i = 0; i < r->n_suspects && i < 4; i++)
+        run->suspects[i] = r->suspects[i];
+    free(r->classes);
+    free(r->suspects);
+    r->classes = NULL;
+    r->suspects = NULL;
     return result;
 }
 
