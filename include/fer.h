@@ -103,7 +103,8 @@ struct names {
 int names_read(struct names *names, const char *path, struct err *e);
 int names_init_fer(struct names *names, struct err *e);
 int names_write(const struct names *names, const char *path, struct err *e);
-int names_find(const struct names *names, const char *name); /* ignoring case; -1 when absent */
+int names_find(const struct names *names, const char *name);    /* ignoring case; -1 when absent */
+bool names_equal(const struct names *a, const struct names *b); /* the same, in the same order */
 char *names_join(const struct names *names); /* "angry, disgust, ..." for messages */
 void names_release(struct names *names);
 

@@ -111,8 +111,10 @@ static int check_usage(const struct train_options *o, int operand_count, char **
     if (o->audit && (o->out || o->data.leave_out))
         return err_set(e, "--%s does not go with --audit, which trains nothing",
                        o->out ? "out" : "leave-out");
+    if (o->audit && !o->data.fer_csv)
+        return err_set(e, "--audit needs --fer-csv");
     if (o->audit)
-        return o->data.fer_csv ? 0 : err_set(e, "--audit needs --fer-csv");
+        return training_data_check(&o->data, e);
     if (!o->out)
         return err_set(e, "--out PREFIX is missing");
     if (training_data_check(&o->data, e))

@@ -128,9 +128,7 @@ static bool names_are(const char *path, const struct names *names)
     struct names there = {0};
     if (names_read(&there, path, NULL))
         return false;
-    bool same = there.count == names->count;
-    for (int i = 0; same && i < names->count; i++)
-        same = strcmp(there.name[i], names->name[i]) == 0;
+    const bool same = names_equal(&there, names);
     names_release(&there);
     return same;
 }

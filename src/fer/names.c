@@ -161,6 +161,16 @@ int names_write(const struct names *names, const char *path, struct err *e)
     return atomic_commit(&file, e);
 }
 
+bool names_equal(const struct names *a, const struct names *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (int i = 0; i < a->count; i++)
+        if (strcmp(a->name[i], b->name[i]) != 0)
+            return false;
+    return true;
+}
+
 char *names_join(const struct names *names)
 {
     size_t size = 1;

@@ -7,10 +7,7 @@
 
 static int check_names(const struct model *m, const struct names *names, struct err *e)
 {
-    bool same = m->names.count == names->count;
-    for (int i = 0; same && i < names->count; i++)
-        same = strcmp(m->names.name[i], names->name[i]) == 0;
-    if (same)
+    if (names_equal(&m->names, names))
         return 0;
     char *theirs = names_join(&m->names), *ours = names_join(names);
     err_set(e, "teacher '%s' tells other classes apart: %s; here %s", m->prefix,

@@ -19,8 +19,9 @@ struct teachers {
     float *sum;                      /* (batch, classes) over the teachers; owned */
 };
 
-/* Makes ready `count` models, which must outlive it, for batches of `batch` pictures of `input`. A
- * model with another input or other names is refused. Returns 0, or -1 with nothing to release. */
+/* Makes ready `count` models, which must outlive it, for batches of `batch` pictures. A model with
+ * another input than `student` or other names is refused. Returns 0, or -1 with nothing to release.
+ */
 int teachers_init(struct teachers *t, const struct model *models, int count, double weight,
                   size_t batch, const struct nn_net *student, const struct names *names,
                   struct err *e);

@@ -137,6 +137,8 @@ train() {
     tiny_model m
     refused 2 "--audit needs --fer-csv" "$FERCLI" train-general --audit
     refused 2 "--out does not go with --audit" "$FERCLI" train-general --audit --fer-csv rows.csv --out m
+    refused 2 "--fer-csv does not go with --train and --valid" \
+        "$FERCLI" train-general --audit --fer-csv rows.csv --train . --valid .
     refused 2 "--leave-out does not go with --audit" "$FERCLI" train-general --audit --fer-csv rows.csv --leave-out blank
     refused 2 "--leave-out is for --fer-csv" "$FERCLI" train-general --train . --valid . --out x --leave-out blank
     refused 2 "'black' is none of blank, test-copies, conflicts, surplus" train --out x --leave-out blank,black

@@ -96,7 +96,8 @@ check_figures() {
         expected=$(awk -v t="$threshold" '$1 < t - 4e-5' "$W/$model" | wc -l)
         found=$(grep -c ,uncertain, <<<"$output" || true)
         echo "$model at $threshold: $found uncertain, $expected are less sure"
-        [ "$found" -ge "$expected" ] && [ "$found" -le $((expected + 1)) ]
+        [ "$found" -ge "$expected" ]
+        [ "$found" -le $((expected + 1)) ]
     done
     run -0 "$FERCLI" classify -m warm --reject-below "$threshold" l
     [ "$(grep -c ,uncertain, <<<"$output")" -eq 9 ]

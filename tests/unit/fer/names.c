@@ -180,6 +180,22 @@ static void test_what_is_written_is_read_back(void **state)
     unlink(scratch("a.names"));
 }
 
+static void test_names_are_equal_in_number_order_and_spelling(void **state)
+{
+    (void)state;
+    static const char *const TEXTS[] = {"a\nb\n", "b\na\n", "a\n", "a\nb\nc\n", "a\nB\n"};
+    struct names names[5], again;
+    struct err e;
+    assert_int_equal(names_parse(&again, "a\n b\n", 5, "again", &e), 0);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(names_parse(&names[i], TEXTS[i], strlen(TEXTS[i]), "names", &e), 0);
+        assert_int_equal(names_equal(&again, &names[i]), i == 0);
+        assert_int_equal(names_equal(&names[i], &again), i == 0);
+        names_release(&names[i]);
+    }
+    names_release(&again);
+}
+
 static void test_unusable_files_are_refused_with_their_path(void **state)
 {
     (void)state;
@@ -211,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_names_are_found_ignoring_case),
         cmocka_unit_test(test_fer_names_are_in_the_order_of_fer2013),
         cmocka_unit_test(test_what_is_written_is_read_back),
+        cmocka_unit_test(test_names_are_equal_in_number_order_and_spelling),
         cmocka_unit_test(test_unusable_files_are_refused_with_their_path),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
