@@ -174,7 +174,8 @@ static int lesson_init(struct lesson *l, struct head *h, size_t count, uint64_t 
                                               .frozen = h->frozen,
                                               .batch = (int)batch,
                                               .seed = rng_mix(seed ^ STREAM_DROPOUT),
-                                              .overrides = overrides};
+                                              .overrides = overrides,
+                                              .uniform_rate = true};
     nn_net_set_values(h->net, h->old);
     l->trainer = nn_trainer_new(h->net, &engine, e);
     if (!l->trainer)
