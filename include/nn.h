@@ -11,6 +11,7 @@
 #ifndef FERCLI_NN_H
 #define FERCLI_NN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -157,6 +158,7 @@ struct nn_trainer_options {
     uint64_t seed;         /* of the dropout masks */
     const char *overrides; /* lines `key=value` over the cfg's [net] keys of the update, for this
                               trainer only; NULL */
+    bool uniform_rate;     /* layers learn at the rate of [net], whatever their `learning_rate` */
 };
 
 /* Prepares training of `net` by its cfg's rules (optimiser, rate policy, decay ...). `net` must

@@ -16,11 +16,13 @@ struct train_options {
     const char *cfg, *names, *init, *out;
     int epochs, batch; /* 0: the cfg's */
     struct option_list teachers;
-    double teacher_weight;
+    double teacher_weight; /* below 0: TEACHER_WEIGHT */
     bool resume, force, audit;
 };
 
-static const struct train_options DEFAULTS = {.common = COMMON_DEFAULTS, .teacher_weight = .7};
+#define TEACHER_WEIGHT 0.7
+
+static const struct train_options DEFAULTS = {.common = COMMON_DEFAULTS, .teacher_weight = -1};
 
 static const struct option_spec DATA_TABLE[] = {
     OPTION_TEXT("fer-csv", 0, struct train_options, data.fer_csv, "FILE",
@@ -119,6 +121,8 @@ static int check_usage(const struct train_options *o, int operand_count, char **
         return err_set(e, "--out PREFIX is missing");
     if (training_data_check(&o->data, e))
         return -1;
+    if (o->teacher_weight >= 0 && o->teachers.count == 0)
+        return err_set(e, "--teacher-weight needs --teacher");
     if (o->resume && o->force)
         return err_set(e, "--resume and --force exclude each other");
     for (int i = 0; i < 2 && !o->resume && !o->force; i++) {
@@ -282,7 +286,8 @@ static enum training_result train(struct job *job, struct err *e)
                                        .resume = o->resume,
                                        .teachers = job->teachers,
                                        .teacher_count = job->teacher_count,
-                                       .teacher_weight = o->teacher_weight,
+                                       .teacher_weight = o->teacher_weight < 0 ? TEACHER_WEIGHT
+                                                                               : o->teacher_weight,
                                        .on_step = on_step,
                                        .on_epoch = on_epoch,
                                        .on_note = on_note,

@@ -135,7 +135,8 @@ static int make_trainer(struct lesson *l, struct head *h, uint64_t seed, struct 
                                               .frozen = h->frozen,
                                               .batch = (int)batch,
                                               .seed = rng_mix(seed ^ STREAM_DROPOUT),
-                                              .overrides = overrides};
+                                              .overrides = overrides,
+                                              .uniform_rate = true};
     nn_net_set_values(h->net, h->old);
     l->trainer = nn_trainer_new(h->net, &engine, e);
     if (!l->trainer)

@@ -41,18 +41,11 @@ unsigned leave_out_parse(const char *text, struct err *e)
 
 /* ---- a group of identical pictures ---- */
 
-static bool has_test(const struct dataset *d, const uint32_t *row, size_t count)
+/* Is one of them in these splits? */
+static bool is_in(const struct dataset *d, unsigned splits, const uint32_t *row, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (d->split[row[i]] != SPLIT_TRAINING)
-            return true;
-    return false;
-}
-
-static bool has_training(const struct dataset *d, const uint32_t *row, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (d->split[row[i]] == SPLIT_TRAINING)
+        if (d->split[row[i]] & splits)
             return true;
     return false;
 }
@@ -79,7 +72,7 @@ static int group_reason(const struct dataset *d, const uint32_t *row, size_t cou
 {
     if ((reasons & BLANK) && dataset_is_blank(d, row[0]))
         return LEAVE_OUT_BLANK;
-    if ((reasons & TEST_COPIES) && has_test(d, row, count))
+    if ((reasons & TEST_COPIES) && is_in(d, SPLIT_PUBLIC_TEST | SPLIT_PRIVATE_TEST, row, count))
         return LEAVE_OUT_TEST_COPIES;
     if ((reasons & CONFLICTS) && has_conflict(d, row, count))
         return LEAVE_OUT_CONFLICTS;
@@ -140,7 +133,7 @@ int dataset_drop_seen(struct dataset *d, size_t *dropped, struct err *e)
     for (size_t g = 0; g < same.groups; g++) {
         const uint32_t *row = same.row + same.start[g];
         const size_t count = same.start[g + 1] - same.start[g];
-        const bool seen = has_training(d, row, count);
+        const bool seen = is_in(d, SPLIT_TRAINING, row, count);
         for (size_t i = 0; i < count; i++) {
             keep[row[i]] = !seen;
             *dropped += seen && d->split[row[i]] != SPLIT_TRAINING;

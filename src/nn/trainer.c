@@ -19,6 +19,7 @@ struct nn_trainer {
     int classes;
     long steps;
     uint64_t seed;
+    bool uniform_rate;
     float *moment[2]; /* (net parameters) SGD's velocity; Adam's two; owned */
     float *average;   /* (net parameters) their moving average; NULL without ema_alpha; owned */
     float *target;    /* (mini-batch, classes) smoothed; owned */
@@ -132,6 +133,7 @@ struct nn_trainer *nn_trainer_new(struct nn_net *net, const struct nn_trainer_op
     t->pieces = t->batch % net->subdivisions == 0 ? net->subdivisions : 1;
     t->classes = nn_net_outputs(net);
     t->seed = options->seed;
+    t->uniform_rate = options->uniform_rate;
     struct plan_options plan = {.first = options->first,
                                 .last = net->layers,
                                 .learn = learn,
@@ -242,7 +244,8 @@ static float clip_factor(const struct nn_trainer *t)
 static void update_run(struct nn_trainer *t, const struct layer *l, const struct param *run)
 {
     const struct solver *s = &t->solver;
-    double rate = nn_trainer_rate(t) * (double)l->rate_scale, step = (double)t->steps + 1;
+    double rate = nn_trainer_rate(t) * (t->uniform_rate ? 1 : (double)l->rate_scale);
+    double step = (double)t->steps + 1;
     float decay = run->role == PARAM_WEIGHT ? (float)s->decay : 0;
     struct sgd_rule sgd = {(float)rate, (float)s->momentum, decay, s->nesterov};
     /* Adam (Kingma & Ba 2015) as darknet writes it: both corrections, epsilon beside the corrected

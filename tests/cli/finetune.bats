@@ -62,6 +62,15 @@ json() {
     [ "$(ls "$W" | wc -l)" -eq 3 ]
 }
 
+@test "a layer's own learning rate, which was chosen for training from nothing, does not slow the tuning" {
+    tune t --epochs 2 -q
+    cp "$DIR/m.weights" "$DIR/m.names" "$W"
+    sed 's/^output=7/&\nlearning_rate=0.1/' "$DIR/m.cfg" >"$W/m.cfg"
+    run -1 cmp -s "$DIR/m.cfg" "$W/m.cfg"
+    tune s --epochs 2 -q --model "$W/m"
+    cmp "$W/t.weights" "$W/s.weights"
+}
+
 @test "the report is JSON with the keys agreed, null where nothing was measured" {
     tune t --epochs 2 -q --report "$W/r.json"
     [ "$(json n_user "$W/r.json")" = 12 ]

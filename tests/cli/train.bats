@@ -147,6 +147,8 @@ refuses() {
     differ b c
     refuses 3 "the teachers or their weight" train b --epochs 2 -q --resume
     refuses 3 "no-such-model" train d --epochs 2 -q --teacher no-such-model
+    train b --epochs 2 -q --resume --teacher "$W/t" --teacher-weight 0.7
+    refuses 2 "--teacher-weight needs --teacher" train d --epochs 2 -q --teacher-weight 0.5
 }
 
 @test "the same seed gives the same bytes, another seed others, a gzip file the plain one's" {

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include "body.h"
 #include "netpair.h"
 #include "network_cases.h"
 #include "nn.h"
@@ -185,6 +186,32 @@ static void test_rate_of_a_layer_scales_its_update(void **state)
         "[connected]\noutput=4\nactivation=linear\nlearning_rate=3\n[softmax]\n";
     compare_steps(
         cfg, &(struct rule){.rate = .2, .momentum = .5, .decay = .1, .layer_scale = {.25, 3}}, 4);
+}
+
+static void test_uniform_rate_passes_over_the_rates_of_layers(void **state)
+{
+    (void)state;
+    static const char *const RATES[] = {"", "learning_rate=.25\n"};
+    float *values[2];
+    size_t count = 0;
+    for (int k = 0; k < 2; k++) {
+        char cfg[512];
+        snprintf(cfg, sizeof(cfg),
+                 "[net]\nbatch=8\nchannels=2\nheight=9\nwidth=8\nlearning_rate=.2\n"
+                 "[connected]\noutput=4\nactivation=linear\n%s[softmax]\n",
+                 RATES[k]);
+        struct nn_net *net = net_of(cfg);
+        struct nn_trainer *t = trainer_of(net, &(struct nn_trainer_options){.uniform_rate = true});
+        for (uint64_t step = 0; step < 3; step++)
+            train_step(t, step, BODY_INPUTS);
+        values[k] = copy_values(net);
+        count = nn_net_parameters(net);
+        nn_trainer_free(t);
+        nn_net_free(net);
+    }
+    assert_memory_equal(values[0], values[1], count * sizeof(float));
+    free(values[0]);
+    free(values[1]);
 }
 
 static void test_long_gradient_is_shortened(void **state)
@@ -407,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_adam_with_decay),
         cmocka_unit_test(test_adam_defaults),
         cmocka_unit_test(test_rate_of_a_layer_scales_its_update),
+        cmocka_unit_test(test_uniform_rate_passes_over_the_rates_of_layers),
         cmocka_unit_test(test_long_gradient_is_shortened),
         cmocka_unit_test(test_short_gradient_is_left_alone),
         cmocka_unit_test(test_label_smoothing_moves_the_target),
