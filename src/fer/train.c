@@ -343,8 +343,6 @@ out:
 
 static enum training_result run(struct training *t, struct err *e)
 {
-    if (t->at.epoch > t->epochs)
-        return trained_model_calibrate(&t->model, e);
     while (t->at.epoch <= t->epochs) {
         enum training_result result = train_epoch(t, e);
         if (result == TRAINING_DONE)

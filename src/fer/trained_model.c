@@ -21,16 +21,6 @@ int trained_model_write(struct trained_model *m, struct err *e)
     return result;
 }
 
-enum training_result trained_model_calibrate(struct trained_model *m, struct err *e)
-{
-    struct metrics unused = {0};
-    if (nn_net_load_weights(m->net, m->files->path[FILE_WEIGHTS], e) ||
-        validation_run(m->validation, &unused, e))
-        return TRAINING_FAILED;
-    metrics_release(&unused);
-    return trained_model_write(m, e) ? TRAINING_NOT_WRITTEN : TRAINING_DONE;
-}
-
 void trained_model_note(const struct trained_model *m, const struct training_options *options)
 {
     const struct calibration *c = &m->calibration;

@@ -24,10 +24,6 @@ struct trained_model {
  * network. A cfg that does not end with a [softmax] is written as it is. Returns 0 or -1. */
 int trained_model_write(struct trained_model *m, struct err *e);
 
-/* Calibrates the weights that are in the file: for a run that ended before models had a temperature
- * and is resumed to get one. Replaces the net's. */
-enum training_result trained_model_calibrate(struct trained_model *m, struct err *e);
-
 /* Says which temperature was fitted, if one was in this run, or why none is. */
 void trained_model_note(const struct trained_model *m, const struct training_options *options);
 

@@ -318,40 +318,42 @@ void nn_trainer_export(const struct nn_trainer *t, struct nn_net *to)
     to->seen = t->net->seen;
 }
 
-static const char MAGIC[8] = "nntrain2";
+static const char MAGIC[8] = "nntrain3";
 
 struct state_header {
     char magic[8];
     uint64_t params, steps, seen;
-    uint64_t copies; /* arrays of `params` floats that follow: see state_arrays */
+    uint64_t kinds; /* of arrays of `params` floats that follow: bits, see state_arrays */
 };
 
 #define STATE_ARRAYS 4
 
-/* What a state holds: the parameters, the optimiser's moments, the average. Returns their number.
- */
-static uint64_t state_arrays(const struct nn_trainer *t, float *array[STATE_ARRAYS])
+/* What a state holds, as far as this trainer has it: the parameters, the optimiser's moments, the
+ * average. Returns their number, and a bit for each that is there. */
+static size_t state_arrays(const struct nn_trainer *t, float *array[STATE_ARRAYS], uint64_t *kinds)
 {
     float *const all[STATE_ARRAYS] = {t->net->params, t->moment[0], t->moment[1], t->average};
-    uint64_t count = 0;
+    size_t count = 0;
+    *kinds = 0;
     for (int i = 0; i < STATE_ARRAYS; i++)
-        if (all[i])
+        if (all[i]) {
             array[count++] = all[i];
+            *kinds |= (uint64_t)1 << i;
+        }
     return count;
 }
 
 int nn_trainer_save(const struct nn_trainer *t, FILE *stream, struct err *e)
 {
     float *array[STATE_ARRAYS];
-    struct state_header h = {.params = t->net->param_count,
-                             .steps = (uint64_t)t->steps,
-                             .seen = t->net->seen,
-                             .copies = state_arrays(t, array)};
+    struct state_header h = {
+        .params = t->net->param_count, .steps = (uint64_t)t->steps, .seen = t->net->seen};
+    size_t count = state_arrays(t, array, &h.kinds);
     memcpy(h.magic, MAGIC, sizeof(MAGIC));
     size_t n = t->net->param_count;
     if (fwrite(&h, sizeof(h), 1, stream) != 1)
         return err_set(e, "cannot write the trainer's state");
-    for (uint64_t i = 0; i < h.copies; i++)
+    for (size_t i = 0; i < count; i++)
         if (fwrite(array[i], sizeof(float), n, stream) != n)
             return err_set(e, "cannot write the trainer's state");
     return 0;
@@ -362,14 +364,15 @@ int nn_trainer_load(struct nn_trainer *t, FILE *stream, struct err *e)
     struct state_header h;
     size_t n = t->net->param_count;
     float *array[STATE_ARRAYS];
-    size_t copies = state_arrays(t, array);
+    uint64_t kinds;
+    size_t copies = state_arrays(t, array, &kinds);
     if (fread(&h, sizeof(h), 1, stream) != 1 || memcmp(h.magic, MAGIC, sizeof(MAGIC)))
         return err_set(e, "this is not a trainer's state");
-    if (h.params != n || h.copies != copies)
-        return err_set(e,
-                       "the state is of another network or optimiser: %" PRIu64
-                       " arrays of %" PRIu64 " numbers, here %zu of %zu",
-                       h.copies, h.params, copies, n);
+    if (h.params != n)
+        return err_set(e, "the state is of another network: %" PRIu64 " parameters, here %zu",
+                       h.params, n);
+    if (h.kinds != kinds)
+        return err_set(e, "the state is of another optimiser");
     /* All of it first: a state cut short must not leave a mixture behind. */
     float *all = floats_new(n * copies);
     if (!all)

@@ -200,22 +200,6 @@ static void test_training_runs_at_temperature_one(void **state)
     remove_run("warm");
 }
 
-static void test_finished_run_without_a_temperature_is_given_one(void **state)
-{
-    (void)state;
-    struct setup s = setup_of("old"), whole = setup_of("whole");
-    train_well(&whole, TRAINING_DONE);
-    train_well(&s, TRAINING_DONE);
-    spill("old", ".cfg", CFG, strlen(CFG));
-    assert_false(same_file("old", "whole", ".cfg"));
-    s.options.resume = true;
-    train_well(&s, TRAINING_DONE);
-    assert_int_equal(s.updates, 0);
-    assert_same_run("old", "whole");
-    remove_run("old");
-    remove_run("whole");
-}
-
 static void test_network_without_a_softmax_is_written_as_it_is(void **state)
 {
     (void)state;
@@ -271,7 +255,6 @@ int main(void)
         cmocka_unit_test(test_cfg_differs_by_the_temperature_alone),
         cmocka_unit_test(test_temperature_lowers_the_loss_of_the_best_weights),
         cmocka_unit_test(test_training_runs_at_temperature_one),
-        cmocka_unit_test(test_finished_run_without_a_temperature_is_given_one),
         cmocka_unit_test(test_network_without_a_softmax_is_written_as_it_is),
         cmocka_unit_test(test_old_weights_stay_beside_a_new_temperature),
     };

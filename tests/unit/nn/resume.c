@@ -127,6 +127,25 @@ static void test_state_of_another_network_is_refused(void **state)
     nn_net_free(net);
 }
 
+/* Adam keeps two arrays beside the parameters, descent with an average two others. */
+static void test_state_of_another_optimiser_is_refused(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    size_t size;
+    char *adam = cfg_with(BODY, "adam=1\n"), *bytes = saved_state(adam, &size);
+    struct nn_net *net = body_with("ema_alpha=.9\n");
+    struct nn_trainer *t = trainer_of(net, &(struct nn_trainer_options){0});
+    FILE *f = fmemopen(bytes, size, "rb");
+    assert_int_equal(nn_trainer_load(t, f, &e), -1);
+    assert_non_null(strstr(e.text, "another optimiser"));
+    fclose(f);
+    free(adam);
+    free(bytes);
+    nn_trainer_free(t);
+    nn_net_free(net);
+}
+
 static void test_same_seed_gives_the_same_bytes(void **state)
 {
     (void)state;
@@ -278,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_resumed_run_ends_in_the_same_bytes),
         cmocka_unit_test(test_cut_state_is_refused_and_changes_nothing),
         cmocka_unit_test(test_state_of_another_network_is_refused),
+        cmocka_unit_test(test_state_of_another_optimiser_is_refused),
         cmocka_unit_test(test_same_seed_gives_the_same_bytes),
         cmocka_unit_test(test_first_parameters_follow_the_seed_and_he),
         cmocka_unit_test(test_random_labels_are_learned_by_heart),
