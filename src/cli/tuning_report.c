@@ -102,7 +102,7 @@ static void json_comparison(struct json *j, const struct finetune_report *r)
     json_real(j, "commonest_class", r->common, 6);
     json_integer(j, "gained", (long long)r->gained);
     json_integer(j, "lost", (long long)r->lost);
-    json_real(j, "p_value", r->p_value, 6);
+    json_real(j, "p_value", r->p_value, 9);
 }
 
 void tuning_report_json(const struct tuning_report *report, FILE *out)
