@@ -29,18 +29,31 @@ struct image {
 int image_init(struct image *im, int width, int height, int channels, struct err *e);
 void image_release(struct image *im);
 
-/* Decodes a PNG or JPEG file, recognised by its content, and turns it upright by its EXIF
- * orientation. `channels` 1 or 3 is what the caller wants: colour becomes grey by ITU-R BT.601
- * luma, transparency is laid over white, 16 bits become 8. A file that is empty, cut short,
- * damaged, of another kind or larger than IMAGE_MAX_PIXELS is refused: -1, with the path in the
- * message, `im` left zeroed. */
+/* Decodes a picture file - PNG, JPEG, WebP, TIFF, HEIC, AVIF, GIF, BMP or PNM, recognised by its
+ * content; of several pictures or frames the first - and turns it upright by its EXIF orientation.
+ * `channels` 1 or 3 is what the caller wants: colour becomes grey by ITU-R BT.601 luma,
+ * transparency is laid over white, 16 bits become 8. A file that is empty, cut short, damaged, of
+ * another kind or larger than IMAGE_MAX_PIXELS is refused: -1, with the path in the message, `im`
+ * left zeroed. Any thread may call it. */
 int image_read(struct image *im, const char *path, int channels, struct err *e);
 #define IMAGE_MAX_PIXELS (1u << 28)
+
+/* How a picture is wanted. */
+struct image_request {
+    int channels; /* 1 or 3 */
+    unsigned
+        max_pixels; /* larger ones are refused; 0: IMAGE_MAX_PIXELS, and never more than that */
+};
+
+/* image_read with all that can be asked for. */
+int image_read_as(struct image *im, const char *path, const struct image_request *request,
+                  struct err *e);
 
 /* Writes an 8-bit grey or RGB PNG atomically. */
 int image_write_png(const struct image *im, const char *path, struct err *e);
 
-/* Does the name end as picture files do (.png .jpg .jpeg .jpe .jfif, any case)? */
+/* Does the name end as picture files do, in any case: .png .jpg .jpeg .jpe .jfif .webp .tif .tiff
+ * .heic .heif .hif .avif .gif .bmp .dib .pnm .pbm .pgm .ppm? */
 bool image_has_known_extension(const char *path);
 
 /* ---- faces ---- */

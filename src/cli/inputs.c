@@ -62,7 +62,9 @@ static int add_folder(struct inputs *in, const struct common_options *common, co
     if (path_list_walk(&files, folder, &passed_over, &reason)) {
         result = append_problem(in, folder, reason.text, e);
     } else if (files.count == 0) {
-        err_set(&reason, "no picture in the folder '%s' (names of pictures end in .png or .jpg)",
+        err_set(&reason,
+                "no picture in the folder '%s' (names of pictures end in .jpg, .png "
+                "and so on)",
                 folder);
         result = append_problem(in, folder, reason.text, e);
     }

@@ -119,8 +119,8 @@ static int exif_orientation(const struct jpeg_decompress_struct *codec)
 }
 
 /* The one place that libjpeg jumps to. */
-static int read_picture(struct jpeg_reader *r, const struct image_bytes *source, int channels,
-                        struct image_decoded *out)
+static int read_picture(struct jpeg_reader *r, const struct image_bytes *source,
+                        const struct image_request *request, struct image_decoded *out)
 {
     struct jpeg_decompress_struct *codec = &r->codec;
     if (setjmp(r->failed))
@@ -130,9 +130,8 @@ static int read_picture(struct jpeg_reader *r, const struct image_bytes *source,
     jpeg_mem_src(codec, source->data, source->size);
     jpeg_save_markers(codec, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(codec, TRUE);
-    if (image_init(&out->image, (int)codec->image_width, (int)codec->image_height, channels,
-                   r->reason) ||
-        choose_output(r, channels))
+    if (image_init_for(&out->image, codec->image_width, codec->image_height, request, r->reason) ||
+        choose_output(r, request->channels))
         return -1;
     out->orientation = exif_orientation(codec); /* jpeg_finish_decompress forgets the markers */
     jpeg_start_decompress(codec);
@@ -141,8 +140,8 @@ static int read_picture(struct jpeg_reader *r, const struct image_bytes *source,
     return 0;
 }
 
-static int decode(const struct image_bytes *source, int channels, struct image_decoded *out,
-                  struct err *reason)
+static int decode(const struct image_bytes *source, const struct image_request *request,
+                  struct image_decoded *out, struct err *reason)
 {
     struct jpeg_reader r = {.reason = reason};
     r.codec.err = jpeg_std_error(&r.errors);
@@ -150,7 +149,7 @@ static int decode(const struct image_bytes *source, int channels, struct image_d
     r.errors.error_exit = on_error;
     r.errors.emit_message = on_message;
     r.progress.progress_monitor = on_progress;
-    int result = read_picture(&r, source, channels, out);
+    int result = read_picture(&r, source, request, out);
     /* libjpeg's own refusal of sizes beyond 65500 does not name them. */
     if (result && r.errors.msg_code == JERR_IMAGE_TOO_BIG)
         err_set(reason, "%ux%u pixels are more than libjpeg's limit of %ld a side",
