@@ -286,6 +286,7 @@ static int open_reader(struct run *r, struct err *e)
     const double margin = r->job->model->margin;
     r->reader = (struct picture_reader){
         .options = o,
+        .max_pixels = (unsigned)r->job->options->inputs.max_pixels,
         .mode = r->job->mode,
         .size = r->size,
         .margin = margin,

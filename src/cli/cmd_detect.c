@@ -165,6 +165,7 @@ static int run(const void *options, int operand_count, char **operands)
     struct detection d = {.options = o,
                           .in = &in,
                           .reader = {.options = &o->faces,
+                                     .max_pixels = (unsigned)o->inputs.max_pixels,
                                      .mode = FACE_DETECT,
                                      .crop = {o->faces.crop_size ? o->faces.crop_size : 48,
                                               o->faces.margin > 0 ? o->faces.margin : 0}}};

@@ -11,6 +11,7 @@
 struct input_options {
     bool nul;               /* lists are separated by NUL, not by newlines */
     const char *files_from; /* a list in a file, NULL for none */
+    int max_pixels;         /* a picture of more is unreadable */
 };
 
 struct input {

@@ -47,6 +47,22 @@ int picture_reader_load(struct picture_reader *r, struct err *e)
 
 /* ---- one picture ---- */
 
+/* A decoded picture, perhaps smaller than its file. */
+struct view {
+    struct image grey;
+    int reduction;
+};
+
+static int read_view(const struct picture_reader *r, const char *path, bool reduced, struct view *v,
+                     struct err *e)
+{
+    struct image_request request = {.channels = 1, .max_pixels = r->max_pixels};
+    v->reduction = 1;
+    if (reduced)
+        detector_allow_reduction(&r->options->detector, &request);
+    return image_read_as(&v->grey, path, &request, &v->reduction, e);
+}
+
 static bool is_whole(const struct picture_reader *r, const struct image *grey)
 {
     if (r->mode == FACE_AUTO)
@@ -68,14 +84,56 @@ static enum picture_outcome take_whole(struct picture *p, const struct image *gr
 }
 
 static enum picture_outcome find_faces(struct picture_reader *r, int worker, struct picture *p,
-                                       const struct image *grey)
+                                       const struct view *v)
 {
     struct detector *detector = detector_of(r, worker, &p->trouble);
     if (!detector)
         return PICTURE_NO_DETECTOR;
-    if (detector_find(detector, grey, &p->faces, &p->count, &p->trouble))
+    if (detector_find_reduced(detector, &v->grey, v->reduction, &p->faces, &p->count, &p->trouble))
         return PICTURE_UNREADABLE;
     return PICTURE_DONE;
+}
+
+/* From a view's pixels to the file's. The last ones of a reduced picture may stand for as little as
+ * one of the file's. */
+static void enlarge_boxes(struct picture *p, const struct view *v)
+{
+    const int by = v->reduction;
+    const int most_x = (v->grey.width - 1) * by + 1, most_y = (v->grey.height - 1) * by + 1;
+    for (size_t i = 0; i < p->count && by > 1; i++) {
+        struct face *f = &p->faces[i];
+        f->x *= by;
+        f->y *= by;
+        f->width = f->width * by < most_x - f->x ? f->width * by : most_x - f->x;
+        f->height = f->height * by < most_y - f->y ? f->height * by : most_y - f->y;
+    }
+}
+
+/* Would a crop of a reduced picture have to be enlarged? */
+static bool needs_more_pixels(const struct picture_reader *r, const struct picture *p,
+                              const struct view *v)
+{
+    const int wanted = r->options->crops && r->crop.size > r->size ? r->crop.size : r->size;
+    for (size_t i = 0; i < p->count && v->reduction > 1; i++)
+        if (p->faces[i].width < wanted)
+            return true;
+    return false;
+}
+
+/* Whole pictures are never reduced, others as far as the search allows. */
+static enum picture_outcome take_faces(struct picture_reader *r, int worker, struct picture *p,
+                                       struct view *v)
+{
+    if (read_view(r, p->path, r->mode != FACE_WHOLE, v, &p->trouble))
+        return PICTURE_UNREADABLE;
+    if (is_whole(r, &v->grey))
+        return take_whole(p, &v->grey);
+    const enum picture_outcome outcome = find_faces(r, worker, p, v);
+    if (outcome != PICTURE_DONE || !needs_more_pixels(r, p, v))
+        return outcome;
+    enlarge_boxes(p, v);
+    image_release(&v->grey);
+    return read_view(r, p->path, false, v, &p->trouble) ? PICTURE_UNREADABLE : PICTURE_DONE;
 }
 
 static int cut_faces(const struct picture_reader *r, struct picture *p, const struct image *grey)
@@ -102,16 +160,16 @@ static int write_crops(const struct picture_reader *r, struct picture *p, const 
 void picture_read(struct picture_reader *r, int worker, const struct input *input,
                   struct picture *p)
 {
-    const struct image_request request = {.channels = 1};
-    struct image grey = {0};
+    struct view v = {0};
     p->path = input->path;
     p->outcome = PICTURE_UNREADABLE;
     if (input->problem)
         err_set(&p->trouble, "%s", input->problem);
-    else if (image_read_as(&grey, input->path, &request, &p->trouble) == 0)
-        p->outcome = is_whole(r, &grey) ? take_whole(p, &grey) : find_faces(r, worker, p, &grey);
+    else
+        p->outcome = take_faces(r, worker, p, &v);
     if (p->outcome == PICTURE_DONE &&
-        ((r->size > 0 && cut_faces(r, p, &grey)) || write_crops(r, p, &grey)))
+        ((r->size > 0 && cut_faces(r, p, &v.grey)) || write_crops(r, p, &v.grey)))
         p->outcome = PICTURE_NOT_WRITTEN;
-    image_release(&grey);
+    enlarge_boxes(p, &v);
+    image_release(&v.grey);
 }

@@ -33,6 +33,7 @@ const char *picture_status(const struct picture *p);
 /* How pictures are read. */
 struct picture_reader {
     const struct face_options *options;
+    unsigned max_pixels; /* that are decoded */
     enum face_mode mode; /* FACE_AUTO: a picture of exactly the network's size is a face */
     int size;            /* of the network's input; 0: there is none */
     double margin;       /* of the faces that it sees */

@@ -87,7 +87,7 @@ static const struct image_codec *find_codec(const struct image_bytes *source)
 }
 
 static int decode_upright(struct image *im, const struct image_bytes *source,
-                          const struct image_request *request, struct err *reason)
+                          const struct image_request *request, int *reduction, struct err *reason)
 {
     if (request->channels != 1 && request->channels != 3)
         return err_set(reason, "asked for %d channels, not 1 or 3", request->channels);
@@ -100,7 +100,7 @@ static int decode_upright(struct image *im, const struct image_bytes *source,
     struct image_request complete = *request;
     if (complete.max_pixels == 0 || complete.max_pixels > IMAGE_MAX_PIXELS)
         complete.max_pixels = IMAGE_MAX_PIXELS;
-    struct image_decoded decoded = {.orientation = 1};
+    struct image_decoded decoded = {.orientation = 1, .reduction = 1};
     if (codec->decode(source, &complete, &decoded, reason))
         return -1;
     if (image_turn(&decoded.image, decoded.orientation, reason)) {
@@ -108,15 +108,17 @@ static int decode_upright(struct image *im, const struct image_bytes *source,
         return -1;
     }
     *im = decoded.image;
+    if (reduction)
+        *reduction = decoded.reduction;
     return 0;
 }
 
 int image_decode_as(struct image *im, const struct image_bytes *source, const char *name,
-                    const struct image_request *request, struct err *e)
+                    const struct image_request *request, int *reduction, struct err *e)
 {
     memset(im, 0, sizeof(*im));
     struct err reason = {""};
-    if (decode_upright(im, source, request, &reason))
+    if (decode_upright(im, source, request, reduction, &reason))
         return err_set(e, "cannot read '%s': %s", name, reason.text);
     return 0;
 }
@@ -125,11 +127,12 @@ int image_decode(struct image *im, const unsigned char *bytes, size_t size, cons
                  int channels, struct err *e)
 {
     const struct image_bytes source = {bytes, size};
-    return image_decode_as(im, &source, name, &(struct image_request){.channels = channels}, e);
+    const struct image_request request = {.channels = channels};
+    return image_decode_as(im, &source, name, &request, NULL, e);
 }
 
 int image_read_as(struct image *im, const char *path, const struct image_request *request,
-                  struct err *e)
+                  int *reduction, struct err *e)
 {
     memset(im, 0, sizeof(*im));
     char *bytes;
@@ -137,12 +140,12 @@ int image_read_as(struct image *im, const char *path, const struct image_request
     if (file_read(path, MAX_FILE_BYTES, &bytes, &size, e))
         return -1;
     const struct image_bytes source = {(const unsigned char *)bytes, size};
-    int result = image_decode_as(im, &source, path, request, e);
+    int result = image_decode_as(im, &source, path, request, reduction, e);
     free(bytes);
     return result;
 }
 
 int image_read(struct image *im, const char *path, int channels, struct err *e)
 {
-    return image_read_as(im, path, &(struct image_request){.channels = channels}, e);
+    return image_read_as(im, path, &(struct image_request){.channels = channels}, NULL, e);
 }

@@ -22,14 +22,15 @@ struct image_bytes {
 struct image_decoded {
     struct image image; /* as stored, of the channels asked for; owned */
     int orientation;    /* EXIF's 1..8: how the stored picture is to be turned; 1 is upright */
+    int reduction;      /* 1, or by how much it is smaller than stored */
 };
 
 struct image_codec {
     bool (*sniff)(const struct image_bytes *source); /* is the content of this format? */
 
-    /* Decodes as asked for; the request is complete. `out` comes zeroed but for the orientation,
-     * which is 1. Returns 0, or -1 with the bare reason (image_decode puts the file's name before
-     * it) and nothing to release. */
+    /* Decodes as asked for; the request is complete. `out` comes zeroed but for orientation and
+     * reduction, which are 1. Returns 0, or -1 with the bare reason (image_decode puts the file's
+     * name before it) and nothing to release. */
     int (*decode)(const struct image_bytes *source, const struct image_request *request,
                   struct image_decoded *out, struct err *reason);
 };
@@ -48,7 +49,7 @@ extern const struct image_codec IMAGE_CODEC_PNM;
 int image_decode(struct image *im, const unsigned char *bytes, size_t size, const char *name,
                  int channels, struct err *e);
 int image_decode_as(struct image *im, const struct image_bytes *source, const char *name,
-                    const struct image_request *request, struct err *e);
+                    const struct image_request *request, int *reduction, struct err *e);
 
 /* Refuses a size that is zero or beyond `max_pixels`; for headers, before anything is allocated. */
 int image_check_size(uint64_t width, uint64_t height, unsigned max_pixels, struct err *reason);

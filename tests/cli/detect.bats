@@ -215,6 +215,13 @@ nothing here.png" ]
     done
 }
 
+@test "--max-pixels makes a larger picture unreadable, and says so" {
+    run -1 --separate-stderr "$FERCLI" detect --max-pixels 14400 p/a.png p/sub/c.png
+    [[ ${lines[1]} = "p/a.png,0,"*",ok" ]]
+    [ "${lines[2]}" = "p/sub/c.png,,,,,,,unreadable" ]
+    [ "$stderr" = "fercli: cannot read 'p/sub/c.png': 200x120 pixels are more than the limit of 14400" ]
+}
+
 @test "a file named by the user is taken whatever its name" {
     cp p/b.png "$W/picture.dat"
     run -0 "$FERCLI" detect "$W/picture.dat"
@@ -328,6 +335,7 @@ png_size() {
     refused 2 "'--largest' takes no value" "$FERCLI" detect --largest=yes p
     refused 2 "'--crop' could be any of" "$FERCLI" detect --crop x p
     refused 2 "'0' is not a whole number from 1 to 16384" "$FERCLI" detect --min-size 0 p
+    refused 2 "'0' is not a whole number from 1 to 268435456" "$FERCLI" detect --max-pixels 0 p
     refused 2 "'24.5' is not a whole number" "$FERCLI" detect --min-size 24.5 p
     refused 2 "'1' is not a number from 1.01 to 10" "$FERCLI" detect --scale-factor 1 p
     refused 2 "'nan' is not a number" "$FERCLI" detect --margin nan p

@@ -69,7 +69,7 @@ void assert_limited(const struct picture_bytes *file, int width, int height)
     struct image_request request = {.channels = 1, .max_pixels = (unsigned)(width * height)};
     struct image im;
     struct err e = {""};
-    if (image_decode_as(&im, &source, "x", &request, &e))
+    if (image_decode_as(&im, &source, "x", &request, NULL, &e))
         fail_msg("%s", e.text);
     image_release(&im);
     if (request.max_pixels == 1)
@@ -78,7 +78,7 @@ void assert_limited(const struct picture_bytes *file, int width, int height)
     request.max_pixels--;
     snprintf(text, sizeof(text), "%dx%d pixels are more than the limit of %u", width, height,
              request.max_pixels);
-    assert_int_equal(image_decode_as(&im, &source, "x", &request, &e), -1);
+    assert_int_equal(image_decode_as(&im, &source, "x", &request, NULL, &e), -1);
     assert_null(im.pixels);
     if (!strstr(e.text, text))
         fail_msg("'%s' does not contain '%s'", e.text, text);

@@ -15,7 +15,7 @@ void fuzz_picture(const uint8_t *data, size_t size)
         const struct image_request request = {.channels = channels, .max_pixels = MAX_PIXELS};
         struct image im;
         struct err e = {""};
-        if (image_decode_as(&im, &source, "x", &request, &e)) {
+        if (image_decode_as(&im, &source, "x", &request, NULL, &e)) {
             if (im.pixels || im.width || !e.text[0])
                 abort();
             continue;
