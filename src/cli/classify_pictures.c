@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/picture.h"
 #include "cli/pipeline.h"
+#include "cli/resume.h"
 #include "cli/rows.h"
 
 #define WAITING_MAX 64     /* pictures or faces that wait for each other */
@@ -23,6 +24,7 @@ struct run {
     const struct inputs *in;
     int size, classes; /* of the network's input; of its output */
     struct picture_reader reader;
+    struct resumption done;        /* pictures whose rows the output has already */
     struct classifier *classifier; /* owned */
     struct rows *rows;             /* owned */
     int *output_of; /* (classes) which of the network's outputs a column shows; owned */
@@ -52,7 +54,7 @@ static void order_outputs(int *output_of, const struct names *names)
         output_of[i] = fer ? names_find(names, FER_NAMES[i]) : i;
 }
 
-static int open_rows(struct run *r, const struct inputs *in, struct err *e)
+static int open_rows(struct run *r, struct err *e)
 {
     const struct names *names = &r->job->model->names;
     const size_t count = BOX_COUNT + (size_t)r->classes + 1;
@@ -63,13 +65,13 @@ static int open_rows(struct run *r, const struct inputs *in, struct err *e)
         return err_memory(e);
     }
     memcpy(columns, BOX_COLUMNS, sizeof(BOX_COLUMNS));
-    columns[0].width = inputs_width(in);
+    columns[0].width = inputs_width(r->in);
     order_outputs(r->output_of, names);
     for (int i = 0; i < r->classes; i++)
         columns[BOX_COUNT + (size_t)i] =
             (struct column){names->name[r->output_of[i]], CELL_REAL, 4, 6, 1};
     columns[count - 1] = (struct column){"status", CELL_TEXT, 0, 0, 0};
-    r->rows = rows_open(&r->job->options->common, columns, count, e);
+    r->rows = resume_rows(r->job->options, columns, count, r->in, &r->done, e);
     free(columns);
     return r->rows ? 0 : -1;
 }
@@ -221,7 +223,7 @@ static bool has_waited_enough(const struct run *r)
 static void prepare(void *context, int worker, size_t number, void *item)
 {
     struct run *r = context;
-    picture_read(&r->reader, worker, &r->in->input[number], item);
+    picture_read(&r->reader, worker, &r->in->input[r->done.pictures + number], item);
 }
 
 static void discard(void *item)
@@ -249,19 +251,21 @@ static int finish(void *context, size_t number, void *item)
         clock_gettime(CLOCK_MONOTONIC, &r->since);
     r->waiting[r->count++] = *p;
     r->faces += p->count;
-    progress_update(number + 1, NULL);
+    progress_update(r->done.pictures + number + 1, NULL);
     return has_waited_enough(r) ? finish_waiting(r) : 0;
 }
 
 static int take_all(struct run *r, struct err *e)
 {
-    const struct pipeline pipeline = {.count = r->in->count,
+    const struct pipeline pipeline = {.count = r->in->count - r->done.pictures,
                                       .item_size = sizeof(struct picture),
                                       .threads = nn_threads(),
                                       .prepare = prepare,
                                       .finish = finish,
                                       .discard = discard,
                                       .context = r};
+    if (r->done.unreadable)
+        r->status = STATUS_PARTIAL;
     progress_start(&r->job->options->common, "classify", r->in->count);
     const int result = pipeline_run(&pipeline, e);
     /* After Ctrl-C, or without the detector, what was begun is still written. */
@@ -314,7 +318,7 @@ int classify_pictures(const struct classification *job, const struct inputs *in)
     if (!r.classifier || open_reader(&r, &e) || load_detector(&r, &e)) {
         complain("%s", e.text);
         r.status = STATUS_UNUSABLE;
-    } else if (open_rows(&r, in, &e)) {
+    } else if (open_rows(&r, &e)) {
         complain("%s", e.text);
         r.status = STATUS_PARTIAL;
     } else {

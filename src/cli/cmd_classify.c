@@ -6,6 +6,7 @@
 #include "cli/classify_pictures.h"
 #include "cli/cli.h"
 #include "cli/evaluate.h"
+#include "cli/resume.h"
 
 enum engine { ENGINE_NATIVE, ENGINE_DARKNET };
 
@@ -70,6 +71,10 @@ static const char *misplaced_option(const struct classify_options *o)
         return "--files-from";
     if (o->pictures.inputs.nul)
         return "--null";
+    if (o->pictures.inputs.shard)
+        return "--shard";
+    if (o->pictures.inputs.resume)
+        return "--resume";
     if (o->pictures.faces.crops)
         return "--crops";
     if (o->pictures.faces.annotate)
@@ -114,7 +119,10 @@ static int check(const struct classify_options *o, int operand_count, char **ope
         return err_set(e, "--split needs --fer-csv");
     if (o->evaluation.min_accuracy >= 0)
         return err_set(e, "--min-accuracy needs --fer-csv or --labelled");
-    return inputs_check(&o->pictures.inputs, operand_count, operands, e);
+    return resume_check(&o->pictures, e) ||
+                   inputs_check(&o->pictures.inputs, operand_count, operands, e)
+               ? -1
+               : 0;
 }
 
 /* ---- run ---- */

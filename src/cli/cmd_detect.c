@@ -7,6 +7,7 @@
 #include "cli/faces_common.h"
 #include "cli/picture.h"
 #include "cli/pipeline.h"
+#include "cli/resume.h"
 #include "cli/rows.h"
 
 static const struct picture_options DEFAULTS = PICTURE_DEFAULTS;
@@ -23,6 +24,7 @@ struct detection {
     const struct picture_options *options;
     const struct inputs *in;
     struct picture_reader reader;
+    struct resumption done; /* pictures whose rows the output has already */
     struct rows *rows;
     enum status status; /* so far */
 };
@@ -82,7 +84,7 @@ static void prepare(void *context, int worker, size_t number, void *item)
 {
     struct detection *d = context;
     struct picture *p = item;
-    picture_read(&d->reader, worker, &d->in->input[number], p);
+    picture_read(&d->reader, worker, &d->in->input[d->done.pictures + number], p);
     if (p->outcome == PICTURE_DONE && write_annotated(d, p))
         p->outcome = PICTURE_NOT_WRITTEN;
 }
@@ -109,13 +111,13 @@ static int finish(void *context, size_t number, void *item)
     else
         result = -1;
     picture_release(p);
-    progress_update(number + 1, NULL);
+    progress_update(d->done.pictures + number + 1, NULL);
     return result;
 }
 
 static int run_pipeline(struct detection *d, struct err *e)
 {
-    const struct pipeline pipeline = {.count = d->in->count,
+    const struct pipeline pipeline = {.count = d->in->count - d->done.pictures,
                                       .item_size = sizeof(struct picture),
                                       .threads = nn_threads(),
                                       .prepare = prepare,
@@ -130,16 +132,17 @@ static int run_pipeline(struct detection *d, struct err *e)
 
 static enum status detect_all(struct detection *d)
 {
-    const struct common_options *common = &d->options->common;
     struct err e;
     struct column columns[COLUMN_COUNT];
     memcpy(columns, COLUMNS, sizeof(COLUMNS));
     columns[0].width = inputs_width(d->in);
-    d->rows = rows_open(common, columns, COLUMN_COUNT, &e);
+    d->rows = resume_rows(d->options, columns, COLUMN_COUNT, d->in, &d->done, &e);
     if (!d->rows) {
         complain("%s", e.text);
         return STATUS_PARTIAL;
     }
+    if (d->done.unreadable)
+        d->status = STATUS_PARTIAL;
     if (run_pipeline(d, &e)) {
         complain("%s", e.text);
         d->status = STATUS_PARTIAL;
@@ -156,7 +159,7 @@ static int run(const void *options, int operand_count, char **operands)
     const struct picture_options *o = options;
     struct inputs in;
     struct err e;
-    if (inputs_check(&o->inputs, operand_count, operands, &e)) {
+    if (resume_check(o, &e) || inputs_check(&o->inputs, operand_count, operands, &e)) {
         complain("detect: %s (see 'fercli detect --help')", e.text);
         return STATUS_USAGE;
     }

@@ -16,6 +16,13 @@ const struct option_spec INPUT_OPTIONS[] = {
                 "work also on the paths listed in FILE, one a line"),
     OPTION_FLAG("null", '0', struct picture_options, inputs.nul,
                 "paths in lists end with a NUL byte, not with the line (as from find -print0)"),
+    OPTION_TEXT(
+        "shard", 0, struct picture_options, inputs.shard, "K/N",
+        "work on the Kth of N parts of the pictures; the parts' rows in order are those of all"),
+    OPTION_FLAG(
+        "resume", 0, struct picture_options, inputs.resume,
+        "write rows into the file of -o as they come, and do not do again what it holds; for "
+        "runs that may be interrupted, from the first time on"),
     OPTION_INTEGER(
         "max-pixels", 0, struct picture_options, inputs.max_pixels, 1, IMAGE_MAX_PIXELS, "N",
         "do not decode more than N pixels of a picture but call it unreadable; each thread "
