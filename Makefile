@@ -46,7 +46,10 @@ CLI_FLAGS = -DFERCLI_DATADIR='"$(DATADIR)"' -DDARKNET_LIBRARY='"$(DARKNET)/libda
 TEST_FLAGS := -Itests/support $(if $(XSMM),-DHAVE_LIBXSMM)
 
 NN_LIBS := -ldnnl $(if $(XSMM),-lxsmm -lxsmmnoblas -lpthread) -ldl -lm
-FER_LIBS := -lopencv_objdetect -lopencv_imgproc -lopencv_core -lcairo -lpng -ljpeg -lexif -lz -lstdc++
+FER_LIBS := -lopencv_objdetect -lopencv_imgproc -lopencv_core -lcairo -lpng -ljpeg -lgif -lwebpdemux -lwebp -lexif -lz -ldl \
+    -lpthread -lstdc++
+# What tests write pictures with; the program opens these two when it meets such a picture.
+WRITER_LIBS := -Wl,--as-needed -ltiff -lheif
 # Our archives stay invisible to libdarknet, which would else call our functions where a name is the same.
 DARKNET_LIBS = -Wl,--exclude-libs,ALL -L$(DARKNET) -ldarknet -Wl,-rpath,$(DARKNET)
 
@@ -105,7 +108,7 @@ $(CLI_O): $(BUILD)/stamp/cli
 $(BUILD)/stamp/compile: FLAGS = $(COMPILE_C) $(COMPILE_CXX) $(NN_FLAGS) $(FER_FLAGS) $(HAAR_FLAGS) $(TEST_FLAGS) \
     $(SIMD_plain) $(SIMD_avx2) $(SIMD_avx512)
 $(BUILD)/stamp/cli: FLAGS = $(CLI_FLAGS)
-$(BUILD)/stamp/link: FLAGS = $(LINK) $(FER_LIBS) $(NN_LIBS) $(DARKNET_LIBS) $(NN_O) $(BASE_O) $(FER_O) $(CLI_O) \
+$(BUILD)/stamp/link: FLAGS = $(LINK) $(FER_LIBS) $(NN_LIBS) $(WRITER_LIBS) $(DARKNET_LIBS) $(NN_O) $(BASE_O) $(FER_O) $(CLI_O) \
     $(SUPPORT_O)
 $(BUILD)/stamp/%: FORCE
 	@mkdir -p $(@D)
@@ -152,7 +155,7 @@ $(UNIT_NN): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT_A) $(BUILD)/
 	$(call link_test,-lcmocka $(NN_LIBS))
 
 $(UNIT_FER): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT_A) $(LIBS_A) $(BUILD)/stamp/link
-	$(call link_test,-lcmocka $(FER_LIBS) $(NN_LIBS))
+	$(call link_test,-lcmocka $(FER_LIBS) $(NN_LIBS) $(WRITER_LIBS))
 
 $(UNIT_CLI): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT_A) $(CLI_BUT_MAIN_O) $(LIBS_A) $(BUILD)/stamp/link
 	$(call link_test,-lcmocka $(FER_LIBS) $(NN_LIBS))
@@ -162,7 +165,7 @@ $(UNIT_DARKNET): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT_A) $(LI
 
 $(FUZZ): $(BUILD)/%: $(BUILD)/obj/tests/%.o $(FUZZ_DRIVER_O) $(SUPPORT_A) $(CLI_BUT_MAIN_O) $(LIBS_A) \
     $(BUILD)/stamp/link
-	$(call link_test,$(FER_LIBS) $(NN_LIBS))
+	$(call link_test,$(FER_LIBS) $(NN_LIBS) $(WRITER_LIBS))
 
 $(BENCH): $(BUILD)/%: $(BUILD)/obj/%.o $(SUPPORT_A) $(LIBS_A) $(BUILD)/stamp/link
 	$(call link_test,$(FER_LIBS) $(NN_LIBS))

@@ -29,18 +29,35 @@ struct image {
 int image_init(struct image *im, int width, int height, int channels, struct err *e);
 void image_release(struct image *im);
 
-/* Decodes a PNG or JPEG file, recognised by its content, and turns it upright by its EXIF
- * orientation. `channels` 1 or 3 is what the caller wants: colour becomes grey by ITU-R BT.601
- * luma, transparency is laid over white, 16 bits become 8. A file that is empty, cut short,
- * damaged, of another kind or larger than IMAGE_MAX_PIXELS is refused: -1, with the path in the
- * message, `im` left zeroed. */
+/* Decodes a picture file - PNG, JPEG, WebP, TIFF, HEIC, AVIF, GIF, BMP or PNM, recognised by its
+ * content; of several pictures or frames the first - and turns it upright by its EXIF orientation.
+ * `channels` 1 or 3 is what the caller wants: colour becomes grey by ITU-R BT.601 luma,
+ * transparency is laid over white, 16 bits become 8. A file that is empty, cut short, damaged, of
+ * another kind or larger than IMAGE_MAX_PIXELS is refused: -1, with the path in the message, `im`
+ * left zeroed. Any thread may call it. */
 int image_read(struct image *im, const char *path, int channels, struct err *e);
 #define IMAGE_MAX_PIXELS (1u << 28)
+
+/* How a picture is wanted. */
+struct image_request {
+    int channels;        /* 1 or 3 */
+    unsigned max_pixels; /* no more are decoded; 0: IMAGE_MAX_PIXELS, which is the most */
+    /* A JPEG may come out smaller by 2, 4 or 8, but by no more than this and with no fewer pixels
+     * than min_side on its longer side. That saves most of the time and memory that a large one
+     * takes. 0: as it is. */
+    int max_reduction, min_side;
+};
+
+/* image_read with all that can be asked for. `*reduction` becomes 1, 2, 4 or 8: how many of the
+ * file's pixels, each way, one stands for (NULL: none was allowed). */
+int image_read_as(struct image *im, const char *path, const struct image_request *request,
+                  int *reduction, struct err *e);
 
 /* Writes an 8-bit grey or RGB PNG atomically. */
 int image_write_png(const struct image *im, const char *path, struct err *e);
 
-/* Does the name end as picture files do (.png .jpg .jpeg .jpe .jfif, any case)? */
+/* Does the name end as picture files do, in any case: .png .jpg .jpeg .jpe .jfif .webp .tif .tiff
+ * .heic .heif .hif .avif .gif .bmp .dib .pnm .pbm .pgm .ppm? */
 bool image_has_known_extension(const char *path);
 
 /* ---- faces ---- */
@@ -54,10 +71,13 @@ struct detector_options {
     const char *cascade; /* a Haar or LBP cascade; NULL: opencv-data's frontalface_alt2 */
     double scale_factor; /* between the sizes searched, 1.01 to 10 */
     int min_neighbors;   /* a face needs more overlapping raw hits than this; 0: every raw hit */
-    int min_size;        /* smallest face, pixels, >= 1 */
+    int min_size;        /* smallest face, pixels; 0: DETECTOR_MIN_SIZE, and a
+                            DETECTOR_MIN_PART'th of the longer side of large pictures */
     bool largest;        /* keep only the largest face */
 };
-extern const struct detector_options DETECTOR_DEFAULTS; /* NULL, 1.1, 4, 24, false */
+extern const struct detector_options DETECTOR_DEFAULTS; /* NULL, 1.1, 4, 0, false */
+#define DETECTOR_MIN_SIZE 24
+#define DETECTOR_MIN_PART 80
 
 struct detector;
 
@@ -71,6 +91,16 @@ void detector_free(struct detector *d);
  * cascade's window has no face. Runs in the calling thread. Returns 0 or -1. */
 int detector_find(struct detector *d, const struct image *grey, struct face **faces, size_t *count,
                   struct err *e);
+
+/* How a picture that is searched with these options may be reduced: until the smallest face is
+ * DETECTOR_MIN_SIZE pixels wide. Sets max_reduction and min_side. */
+void detector_allow_reduction(const struct detector_options *options,
+                              struct image_request *request);
+
+/* detector_find in a picture that was reduced: the options' min_size counts the file's pixels, the
+ * boxes are in those of `grey`. */
+int detector_find_reduced(struct detector *d, const struct image *grey, int reduction,
+                          struct face **faces, size_t *count, struct err *e);
 
 /* Cuts the face out of a grey image, `margin` x its size added on each side (0: the box itself),
  * clamped at the border (edge pixels repeated), scaled to size x size into `out`: by area in a

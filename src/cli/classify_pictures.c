@@ -1,37 +1,30 @@
 /* classify's main work; see classify_pictures.h.
  *
- * Each picture is decoded and its faces are cut out, all by itself; the faces of some pictures are
- * then classified together, because the network runs in batches of a fixed size; then their rows
- * are written. */
+ * Pictures are decoded and their faces cut out by several threads, each picture by one; the faces
+ * of some pictures are then classified together, because the network runs in batches of a fixed
+ * size; then their rows are written, in the order of the inputs. */
 #include "cli/classify_pictures.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "cli/cli.h"
+#include "cli/picture.h"
+#include "cli/pipeline.h"
+#include "cli/resume.h"
 #include "cli/rows.h"
 
 #define WAITING_MAX 64     /* pictures or faces that wait for each other */
 #define WAITING_SECONDS .5 /* how long the rows of a slow folder may lag behind */
 
-/* A picture between its decoding and its rows. */
-struct picture {
-    const char *path;   /* borrowed from the inputs */
-    const char *status; /* of its rows */
-    struct face *faces; /* (count); owned */
-    size_t count;
-    bool whole;            /* the one face is the picture */
-    unsigned char *pixels; /* (count, size, size) what the network sees; owned */
-};
-
 struct run {
     const struct classification *job;
+    const struct inputs *in;
     int size, classes; /* of the network's input; of its output */
-    struct detector
-        *detector; /* NULL until a picture needs it: loading takes longer than a face; owned */
+    struct picture_reader reader;
+    struct resumption done;        /* pictures whose rows the output has already */
     struct classifier *classifier; /* owned */
     struct rows *rows;             /* owned */
     int *output_of; /* (classes) which of the network's outputs a column shows; owned */
@@ -61,7 +54,7 @@ static void order_outputs(int *output_of, const struct names *names)
         output_of[i] = fer ? names_find(names, FER_NAMES[i]) : i;
 }
 
-static int open_rows(struct run *r, const struct inputs *in, struct err *e)
+static int open_rows(struct run *r, struct err *e)
 {
     const struct names *names = &r->job->model->names;
     const size_t count = BOX_COUNT + (size_t)r->classes + 1;
@@ -72,13 +65,13 @@ static int open_rows(struct run *r, const struct inputs *in, struct err *e)
         return err_memory(e);
     }
     memcpy(columns, BOX_COLUMNS, sizeof(BOX_COLUMNS));
-    columns[0].width = inputs_width(in);
+    columns[0].width = inputs_width(r->in);
     order_outputs(r->output_of, names);
     for (int i = 0; i < r->classes; i++)
         columns[BOX_COUNT + (size_t)i] =
             (struct column){names->name[r->output_of[i]], CELL_REAL, 4, 6, 1};
     columns[count - 1] = (struct column){"status", CELL_TEXT, 0, 0, 0};
-    r->rows = rows_open(&r->job->options->common, columns, count, e);
+    r->rows = resume_rows(r->job->options, columns, count, r->in, &r->done, e);
     free(columns);
     return r->rows ? 0 : -1;
 }
@@ -120,7 +113,7 @@ static int write_face(const struct run *r, const struct picture *p, size_t numbe
     rows_real(rows, (double)probabilities[top_class(probabilities, r->classes)]);
     for (int i = 0; i < r->classes; i++)
         rows_real(rows, (double)probabilities[r->output_of[i]]);
-    rows_text(rows, p->status);
+    rows_text(rows, picture_status(p));
     return rows_end(rows);
 }
 
@@ -128,7 +121,7 @@ static int write_annotated(const struct run *r, const struct picture *p, const f
                            struct err *e)
 {
     const struct face_options *o = &r->job->options->faces;
-    if (!o->annotate || strcmp(p->status, "unreadable") == 0)
+    if (!o->annotate || p->outcome != PICTURE_DONE)
         return 0;
     char(*label)[96] = calloc(p->count + 1, sizeof(*label));
     const char **texts = calloc(p->count + 1, sizeof(*texts));
@@ -158,7 +151,7 @@ static int write_picture(struct run *r, const struct picture *p, const float *pr
     if (p->count == 0) {
         rows_text(r->rows, p->path);
         rows_empties(r->rows, BOX_COUNT - 1 + (size_t)r->classes);
-        rows_text(r->rows, p->status);
+        rows_text(r->rows, picture_status(p));
         return rows_end(r->rows);
     }
     for (size_t i = 0; i < p->count; i++)
@@ -168,13 +161,6 @@ static int write_picture(struct run *r, const struct picture *p, const float *pr
 }
 
 /* ---- pictures that wait ---- */
-
-static void picture_release(struct picture *p)
-{
-    free(p->faces);
-    free(p->pixels);
-    *p = (struct picture){0};
-}
 
 static void drop_waiting(struct run *r)
 {
@@ -232,132 +218,91 @@ static bool has_waited_enough(const struct run *r)
     return r->count == WAITING_MAX || r->faces >= WAITING_MAX || seconds > WAITING_SECONDS;
 }
 
-/* ---- one picture ---- */
+/* ---- the pipeline ---- */
 
-enum outcome { PICTURE_DONE, PICTURE_UNREADABLE, PICTURE_FATAL };
-
-static enum outcome whole_face(struct picture *p, const struct image *grey, struct err *e)
+static void prepare(void *context, int worker, size_t number, void *item)
 {
-    p->faces = calloc(1, sizeof(*p->faces));
-    if (!p->faces) {
-        err_memory(e);
-        return PICTURE_FATAL;
-    }
-    p->faces[0] = (struct face){.width = grey->width, .height = grey->height};
-    p->count = 1;
-    p->whole = true;
-    return PICTURE_DONE;
+    struct run *r = context;
+    picture_read(&r->reader, worker, &r->in->input[r->done.pictures + number], item);
 }
 
-static enum outcome search_faces(struct run *r, struct picture *p, const struct image *grey,
-                                 struct err *e)
+static void discard(void *item)
 {
-    if (!r->detector)
-        r->detector = detector_new(&r->job->options->faces.detector, e);
-    if (!r->detector) {
-        r->status = STATUS_UNUSABLE;
-        return PICTURE_FATAL;
-    }
-    return detector_find(r->detector, grey, &p->faces, &p->count, e) ? PICTURE_UNREADABLE
-                                                                     : PICTURE_DONE;
+    picture_release(item);
 }
 
-static bool is_whole(const struct run *r, const struct image *grey)
+/* Puts the picture among those that wait. Returns -1 when there is no point in going on. */
+static int finish(void *context, size_t number, void *item)
 {
-    if (r->job->mode == FACE_AUTO)
-        return grey->width == r->size && grey->height == r->size;
-    return r->job->mode == FACE_WHOLE;
-}
-
-static int cut_faces(const struct run *r, struct picture *p, const struct image *grey,
-                     struct err *e)
-{
-    const struct face_options *o = &r->job->options->faces;
-    const size_t bytes = (size_t)r->size * (size_t)r->size;
-    const double margin = p->whole ? 0 : r->job->model->margin;
-    p->pixels = calloc(p->count + 1, bytes);
-    if (!p->pixels)
-        return err_memory(e);
-    for (size_t i = 0; i < p->count; i++)
-        if (face_crop(grey, &p->faces[i], margin, r->size, p->pixels + i * bytes, e))
-            return -1;
-    /* By default the crops written are what the network sees. */
-    const struct crop_form form = {o->crop_size ? o->crop_size : r->size,
-                                   p->whole || o->margin < 0 ? margin : o->margin};
-    return faces_write_crops(o, &form, p->path, grey, p->faces, p->count, e);
-}
-
-static enum outcome read_faces(struct run *r, const struct input *input, struct picture *p,
-                               struct err *e)
-{
-    struct image grey = {0};
-    enum outcome outcome = PICTURE_UNREADABLE;
-    if (input->problem)
-        err_set(e, "%s", input->problem);
-    else if (image_read(&grey, input->path, 1, e) == 0)
-        outcome = is_whole(r, &grey) ? whole_face(p, &grey, e) : search_faces(r, p, &grey, e);
-    if (outcome == PICTURE_DONE && cut_faces(r, p, &grey, e))
-        outcome = PICTURE_FATAL;
-    image_release(&grey);
-    return outcome;
-}
-
-/* Puts the picture with its faces among those that wait. Returns -1 when there is no point in going
- * on. */
-static int take_picture(struct run *r, const struct input *input)
-{
-    struct picture *p = &r->waiting[r->count];
-    struct err e;
-    *p = (struct picture){.path = input->path};
-    enum outcome outcome = read_faces(r, input, p, &e);
-    if (outcome != PICTURE_DONE) {
-        complain("%s", e.text);
-        picture_release(p);
-        p->path = input->path;
+    struct run *r = context;
+    struct picture *p = item;
+    if (p->outcome != PICTURE_DONE) {
+        complain("%s", p->trouble.text);
         if (r->status == STATUS_OK)
             r->status = STATUS_PARTIAL;
-        if (outcome == PICTURE_FATAL)
-            return -1;
     }
-    p->status = outcome == PICTURE_UNREADABLE ? "unreadable" : p->count > 0 ? "ok" : "no_face";
+    if (p->outcome == PICTURE_NO_DETECTOR)
+        r->status = STATUS_UNUSABLE;
+    if (p->outcome == PICTURE_NO_DETECTOR || p->outcome == PICTURE_NOT_WRITTEN) {
+        picture_release(p);
+        return -1;
+    }
     if (r->count == 0)
         clock_gettime(CLOCK_MONOTONIC, &r->since);
-    r->count++;
+    r->waiting[r->count++] = *p;
     r->faces += p->count;
+    progress_update(r->done.pictures + number + 1, NULL);
     return has_waited_enough(r) ? finish_waiting(r) : 0;
 }
 
-/* ---- all ---- */
-
-static void take_all(struct run *r, const struct inputs *in)
+static int take_all(struct run *r, struct err *e)
 {
-    int failed = 0;
-    progress_start(&r->job->options->common, "classify", in->count);
-    for (size_t i = 0; i < in->count && !failed && !interrupted; i++) {
-        failed = take_picture(r, &in->input[i]);
-        progress_update(i + 1, NULL);
-    }
+    const struct pipeline pipeline = {.count = r->in->count - r->done.pictures,
+                                      .item_size = sizeof(struct picture),
+                                      .threads = nn_threads(),
+                                      .prepare = prepare,
+                                      .finish = finish,
+                                      .discard = discard,
+                                      .context = r};
+    if (r->done.unreadable)
+        r->status = STATUS_PARTIAL;
+    progress_start(&r->job->options->common, "classify", r->in->count);
+    const int result = pipeline_run(&pipeline, e);
     /* After Ctrl-C, or without the detector, what was begun is still written. */
     if (r->count > 0)
         finish_waiting(r);
     progress_end();
+    return result;
 }
 
 /* A cascade that the user names must be there, whether or not a picture needs it. */
 static int load_detector(struct run *r, struct err *e)
 {
-    const struct detector_options *o = &r->job->options->faces.detector;
-    enum face_mode mode = r->job->mode;
-    if (mode == FACE_WHOLE || (mode == FACE_AUTO && !o->cascade))
+    const enum face_mode mode = r->job->mode;
+    if (mode == FACE_WHOLE || (mode == FACE_AUTO && !r->job->options->faces.detector.cascade))
         return 0;
-    r->detector = detector_new(o, e);
-    return r->detector ? 0 : -1;
+    return picture_reader_load(&r->reader, e);
+}
+
+static int open_reader(struct run *r, struct err *e)
+{
+    const struct face_options *o = &r->job->options->faces;
+    const double margin = r->job->model->margin;
+    r->reader = (struct picture_reader){
+        .options = o,
+        .max_pixels = (unsigned)r->job->options->inputs.max_pixels,
+        .mode = r->job->mode,
+        .size = r->size,
+        .margin = margin,
+        /* By default the crops written are what the network sees. */
+        .crop = {o->crop_size ? o->crop_size : r->size, o->margin < 0 ? margin : o->margin}};
+    return picture_reader_init(&r->reader, nn_threads(), e);
 }
 
 static void release(struct run *r)
 {
     drop_waiting(r);
-    detector_free(r->detector);
+    picture_reader_release(&r->reader);
     classifier_free(r->classifier);
     free(r->output_of);
 }
@@ -366,17 +311,21 @@ int classify_pictures(const struct classification *job, const struct inputs *in)
 {
     struct err e;
     struct run r = {.job = job,
+                    .in = in,
                     .size = nn_net_input(job->model->net).width,
                     .classes = job->model->names.count};
     r.classifier = classifier_new(job->model, job->tta, &e);
-    if (!r.classifier || load_detector(&r, &e)) {
+    if (!r.classifier || open_reader(&r, &e) || load_detector(&r, &e)) {
         complain("%s", e.text);
         r.status = STATUS_UNUSABLE;
-    } else if (open_rows(&r, in, &e)) {
+    } else if (open_rows(&r, &e)) {
         complain("%s", e.text);
         r.status = STATUS_PARTIAL;
     } else {
-        take_all(&r, in);
+        if (take_all(&r, &e)) {
+            complain("%s", e.text);
+            r.status = STATUS_PARTIAL;
+        }
         if (rows_close(r.rows, &e)) {
             complain("%s", e.text);
             r.status = STATUS_PARTIAL;

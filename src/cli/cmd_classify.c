@@ -6,6 +6,7 @@
 #include "cli/classify_pictures.h"
 #include "cli/cli.h"
 #include "cli/evaluate.h"
+#include "cli/resume.h"
 
 enum engine { ENGINE_NATIVE, ENGINE_DARKNET };
 
@@ -76,6 +77,10 @@ static const char *misplaced_option(const struct classify_options *o)
         return "--files-from";
     if (o->pictures.inputs.nul)
         return "--null";
+    if (o->pictures.inputs.shard)
+        return "--shard";
+    if (o->pictures.inputs.resume)
+        return "--resume";
     if (o->pictures.faces.crops)
         return "--crops";
     if (o->pictures.faces.annotate)
@@ -127,7 +132,10 @@ static int check(const struct classify_options *o, int operand_count, char **ope
         return err_set(e, "--plots needs --fer-csv or --labelled");
     if (o->evaluation.min_accuracy >= 0)
         return err_set(e, "--min-accuracy needs --fer-csv or --labelled");
-    return inputs_check(&o->pictures.inputs, operand_count, operands, e);
+    return resume_check(&o->pictures, e) ||
+                   inputs_check(&o->pictures.inputs, operand_count, operands, e)
+               ? -1
+               : 0;
 }
 
 /* ---- run ---- */
@@ -206,8 +214,11 @@ const struct command CMD_CLASSIFY = {
         "too. A picture of exactly the network's size (48x48) is a face already and is not "
         "searched.\n"
         "\n"
-        "INPUT is a PNG or JPEG picture, a folder (with all folders in it; files with another "
-        "extension are passed over), or '-' for a list of paths on standard input.\n"
+        "INPUT is a picture (JPEG, PNG, WebP, TIFF, HEIC, AVIF, GIF, BMP or PNM), a folder (with "
+        "all "
+        "folders in it; files with another extension are passed over), or '-' for a list of paths "
+        "on "
+        "standard input.\n"
         "\n"
         "With --fer-csv or --labelled in place of INPUT it prints how often the model is right: "
         "accuracy with its 95 % interval, balanced accuracy, macro F1, figures for each class, the "

@@ -5,6 +5,9 @@
 
 #include "cli/cli.h"
 #include "cli/faces_common.h"
+#include "cli/picture.h"
+#include "cli/pipeline.h"
+#include "cli/resume.h"
 #include "cli/rows.h"
 
 static const struct picture_options DEFAULTS = PICTURE_DEFAULTS;
@@ -19,8 +22,9 @@ static const struct column COLUMNS[] = {
 
 struct detection {
     const struct picture_options *options;
-    struct crop_form crop;
-    struct detector *detector;
+    const struct inputs *in;
+    struct picture_reader reader;
+    struct resumption done; /* pictures whose rows the output has already */
     struct rows *rows;
     enum status status; /* so far */
 };
@@ -45,13 +49,6 @@ static int write_without_face(struct rows *rows, const char *path, const char *s
     return rows_end(rows);
 }
 
-static int unreadable(struct detection *d, const char *path, const char *reason)
-{
-    complain("%s", reason);
-    d->status = STATUS_PARTIAL;
-    return write_without_face(d->rows, path, "unreadable");
-}
-
 static int write_faces(struct rows *rows, const char *path, const struct face *faces, size_t count)
 {
     if (count == 0)
@@ -64,70 +61,92 @@ static int write_faces(struct rows *rows, const char *path, const struct face *f
     return 0;
 }
 
-/* Crops and the annotated picture. */
-static int write_pictures(const struct detection *d, const char *path, const struct image *grey,
-                          const struct face *faces, size_t count, struct err *e)
+static int write_annotated(const struct detection *d, struct picture *p)
 {
-    const struct face_options *o = &d->options->faces;
-    char(*score)[32] = calloc(count + 1, sizeof(*score));
-    const char **texts = calloc(count + 1, sizeof(*texts));
-    int result = score && texts ? faces_write_crops(o, &d->crop, path, grey, faces, count, e)
-                                : err_memory(e);
-    for (size_t i = 0; i < count && result == 0; i++) {
-        snprintf(score[i], sizeof(score[i]), "%.2f", faces[i].score);
+    char(*score)[32] = calloc(p->count + 1, sizeof(*score));
+    const char **texts = calloc(p->count + 1, sizeof(*texts));
+    int result = score && texts ? 0 : err_memory(&p->trouble);
+    for (size_t i = 0; i < p->count && result == 0; i++) {
+        snprintf(score[i], sizeof(score[i]), "%.2f", p->faces[i].score);
         texts[i] = score[i];
     }
     if (result == 0)
-        result = faces_write_annotated(o, path, faces, texts, count, e);
+        result = faces_write_annotated(&d->options->faces, p->path, p->faces, texts, p->count,
+                                       &p->trouble);
     free(texts);
     free(score);
     return result;
 }
 
-/* Returns -1 when there is no point in going on: something could not be written. */
-static int detect_picture(struct detection *d, const struct input *input)
+/* ---- the pipeline ---- */
+
+static void prepare(void *context, int worker, size_t number, void *item)
 {
-    struct image grey = {0};
-    struct face *faces = NULL;
-    size_t count = 0;
-    struct err e;
+    struct detection *d = context;
+    struct picture *p = item;
+    picture_read(&d->reader, worker, &d->in->input[d->done.pictures + number], p);
+    if (p->outcome == PICTURE_DONE && write_annotated(d, p))
+        p->outcome = PICTURE_NOT_WRITTEN;
+}
+
+static void discard(void *item)
+{
+    picture_release(item);
+}
+
+/* Returns -1 when there is no point in going on: something could not be written. */
+static int finish(void *context, size_t number, void *item)
+{
+    struct detection *d = context;
+    struct picture *p = item;
     int result = 0;
-    if (input->problem) {
-        result = unreadable(d, input->path, input->problem);
-    } else if (image_read(&grey, input->path, 1, &e) ||
-               detector_find(d->detector, &grey, &faces, &count, &e)) {
-        result = unreadable(d, input->path, e.text);
-    } else if (write_pictures(d, input->path, &grey, faces, count, &e)) {
-        complain("%s", e.text);
-        d->status = STATUS_PARTIAL;
-        result = -1;
-    } else {
-        result = write_faces(d->rows, input->path, faces, count);
+    if (p->outcome != PICTURE_DONE) {
+        complain("%s", p->trouble.text);
+        d->status = p->outcome == PICTURE_NO_DETECTOR ? STATUS_UNUSABLE : STATUS_PARTIAL;
     }
-    free(faces);
-    image_release(&grey);
+    if (p->outcome == PICTURE_DONE)
+        result = write_faces(d->rows, p->path, p->faces, p->count);
+    else if (p->outcome == PICTURE_UNREADABLE)
+        result = write_without_face(d->rows, p->path, picture_status(p));
+    else
+        result = -1;
+    picture_release(p);
+    progress_update(d->done.pictures + number + 1, NULL);
     return result;
 }
 
-static enum status detect_all(struct detection *d, const struct inputs *in)
+static int run_pipeline(struct detection *d, struct err *e)
 {
-    const struct common_options *common = &d->options->common;
+    const struct pipeline pipeline = {.count = d->in->count - d->done.pictures,
+                                      .item_size = sizeof(struct picture),
+                                      .threads = nn_threads(),
+                                      .prepare = prepare,
+                                      .finish = finish,
+                                      .discard = discard,
+                                      .context = d};
+    progress_start(&d->options->common, "detect", d->in->count);
+    const int result = pipeline_run(&pipeline, e);
+    progress_end();
+    return result;
+}
+
+static enum status detect_all(struct detection *d)
+{
     struct err e;
     struct column columns[COLUMN_COUNT];
     memcpy(columns, COLUMNS, sizeof(COLUMNS));
-    columns[0].width = inputs_width(in);
-    d->rows = rows_open(common, columns, COLUMN_COUNT, &e);
+    columns[0].width = inputs_width(d->in);
+    d->rows = resume_rows(d->options, columns, COLUMN_COUNT, d->in, &d->done, &e);
     if (!d->rows) {
         complain("%s", e.text);
         return STATUS_PARTIAL;
     }
-    progress_start(common, "detect", in->count);
-    for (size_t i = 0; i < in->count && !interrupted; i++) {
-        if (detect_picture(d, &in->input[i]))
-            break;
-        progress_update(i + 1, NULL);
+    if (d->done.unreadable)
+        d->status = STATUS_PARTIAL;
+    if (run_pipeline(d, &e)) {
+        complain("%s", e.text);
+        d->status = STATUS_PARTIAL;
     }
-    progress_end();
     if (rows_close(d->rows, &e)) {
         complain("%s", e.text);
         d->status = STATUS_PARTIAL;
@@ -138,31 +157,33 @@ static enum status detect_all(struct detection *d, const struct inputs *in)
 static int run(const void *options, int operand_count, char **operands)
 {
     const struct picture_options *o = options;
-    struct detection d = {.options = o,
-                          .crop = {o->faces.crop_size ? o->faces.crop_size : 48,
-                                   o->faces.margin > 0 ? o->faces.margin : 0}};
     struct inputs in;
     struct err e;
-    if (inputs_check(&o->inputs, operand_count, operands, &e)) {
+    if (resume_check(o, &e) || inputs_check(&o->inputs, operand_count, operands, &e)) {
         complain("detect: %s (see 'fercli detect --help')", e.text);
         return STATUS_USAGE;
     }
     interruption_catch();
     nn_set_threads(o->common.threads);
-    d.detector = detector_new(&o->faces.detector, &e);
-    if (!d.detector) {
-        complain("%s", e.text);
-        return STATUS_UNUSABLE;
-    }
+    struct detection d = {.options = o,
+                          .in = &in,
+                          .reader = {.options = &o->faces,
+                                     .max_pixels = (unsigned)o->inputs.max_pixels,
+                                     .mode = FACE_DETECT,
+                                     .crop = {o->faces.crop_size ? o->faces.crop_size : 48,
+                                              o->faces.margin > 0 ? o->faces.margin : 0}}};
     enum status status = STATUS_PARTIAL;
-    if (faces_prepare(o, &e) ||
-        inputs_collect(&in, &o->common, &o->inputs, operand_count, operands, &e)) {
+    if (picture_reader_init(&d.reader, nn_threads(), &e) || picture_reader_load(&d.reader, &e)) {
+        complain("%s", e.text);
+        status = STATUS_UNUSABLE;
+    } else if (faces_prepare(o, &e) ||
+               inputs_collect(&in, &o->common, &o->inputs, operand_count, operands, &e)) {
         complain("%s", e.text);
     } else {
-        status = detect_all(&d, &in);
+        status = detect_all(&d);
         inputs_release(&in);
     }
-    detector_free(d.detector);
+    picture_reader_release(&d.reader);
     return status;
 }
 
@@ -174,8 +195,11 @@ const struct command CMD_DETECT = {
         "Prints the box of every face in every picture, in pixels of the upright picture, the "
         "largest face first. A picture without a face has a row too.\n"
         "\n"
-        "INPUT is a PNG or JPEG picture, a folder (with all folders in it; files with another "
-        "extension are passed over), or '-' for a list of paths on standard input.\n"
+        "INPUT is a picture (JPEG, PNG, WebP, TIFF, HEIC, AVIF, GIF, BMP or PNM), a folder (with "
+        "all "
+        "folders in it; files with another extension are passed over), or '-' for a list of paths "
+        "on "
+        "standard input.\n"
         "\n"
         "  fercli detect photo.jpg\n"
         "  fercli detect --largest --crops faces -o faces.csv photos\n"

@@ -16,6 +16,17 @@ const struct option_spec INPUT_OPTIONS[] = {
                 "work also on the paths listed in FILE, one a line"),
     OPTION_FLAG("null", '0', struct picture_options, inputs.nul,
                 "paths in lists end with a NUL byte, not with the line (as from find -print0)"),
+    OPTION_TEXT(
+        "shard", 0, struct picture_options, inputs.shard, "K/N",
+        "work on the Kth of N parts of the pictures; the parts' rows in order are those of all"),
+    OPTION_FLAG(
+        "resume", 0, struct picture_options, inputs.resume,
+        "write rows into the file of -o as they come, and do not do again what it holds; for "
+        "runs that may be interrupted, from the first time on"),
+    OPTION_INTEGER(
+        "max-pixels", 0, struct picture_options, inputs.max_pixels, 1, IMAGE_MAX_PIXELS, "N",
+        "do not decode more than N pixels of a picture but call it unreadable; each thread "
+        "holds one picture (default: 100000000)"),
     OPTION_END};
 
 const struct option_spec DETECTOR_OPTIONS[] = {
@@ -29,8 +40,10 @@ const struct option_spec DETECTOR_OPTIONS[] = {
     OPTION_INTEGER("min-neighbors", 0, struct picture_options, faces.detector.min_neighbors, 0,
                    1000, "N",
                    "overlapping hits that make a face; more means fewer false alarms (default: 4)"),
-    OPTION_INTEGER("min-size", 0, struct picture_options, faces.detector.min_size, 1, 16384, "N",
-                   "smallest face, in pixels (default: 24)"),
+    OPTION_INTEGER(
+        "min-size", 0, struct picture_options, faces.detector.min_size, 1, 16384, "N",
+        "smallest face, in pixels; large JPEG pictures are then decoded at a smaller scale "
+        "(default: 24, or an 80th of the picture's longer side if that is more)"),
     OPTION_FLAG("largest", 0, struct picture_options, faces.detector.largest,
                 "keep only the largest face of a picture"),
     OPTION_END};

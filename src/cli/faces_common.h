@@ -26,9 +26,8 @@ struct picture_options {
  * them. */
 #define PICTURE_DEFAULTS                                                                           \
     {                                                                                              \
-        .common = COMMON_DEFAULTS,                                                                 \
-        .faces = {.detector = {.scale_factor = 1.1, .min_neighbors = 4, .min_size = 24},           \
-                  .margin = -1},                                                                   \
+        .common = COMMON_DEFAULTS, .inputs = {.max_pixels = 100000000},                            \
+        .faces = {.detector = {.scale_factor = 1.1, .min_neighbors = 4}, .margin = -1},            \
     }
 
 extern const struct option_spec INPUT_OPTIONS[];    /* -0, --files-from */

@@ -8,11 +8,30 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/parse.h"
 #include "cli/cli.h"
+
+#define MAX_SHARDS 1000000
+
+/* "K/N" with 1 <= K <= N. */
+static int parse_shard(const char *text, long *k, long *n, struct err *e)
+{
+    const char *slash = strchr(text, '/');
+    char first[16] = "";
+    if (slash && slash - text < (ptrdiff_t)sizeof(first))
+        memcpy(first, text, (size_t)(slash - text));
+    if (!slash || parse_long(slash + 1, 1, MAX_SHARDS, n) || parse_long(first, 1, *n, k))
+        return err_set(e, "option '--shard': '%s' is not K/N with K from 1 to N, such as 2/8",
+                       text);
+    return 0;
+}
 
 int inputs_check(const struct input_options *o, int operand_count, char *const *operands,
                  struct err *e)
 {
+    long k, n;
+    if (o->shard && parse_shard(o->shard, &k, &n, e))
+        return -1;
     int lists = o->files_from && strcmp(o->files_from, "-") == 0;
     for (int i = 0; i < operand_count; i++)
         lists += strcmp(operands[i], "-") == 0;
@@ -62,7 +81,9 @@ static int add_folder(struct inputs *in, const struct common_options *common, co
     if (path_list_walk(&files, folder, &passed_over, &reason)) {
         result = append_problem(in, folder, reason.text, e);
     } else if (files.count == 0) {
-        err_set(&reason, "no picture in the folder '%s' (names of pictures end in .png or .jpg)",
+        err_set(&reason,
+                "no picture in the folder '%s' (names of pictures end in .jpg, .png "
+                "and so on)",
                 folder);
         result = append_problem(in, folder, reason.text, e);
     }
@@ -127,6 +148,24 @@ static int add_list(struct inputs *in, const struct common_options *common, cons
     return result;
 }
 
+/* Keeps the Kth of N parts of nearly equal length. Put together in order, the parts are the whole.
+ */
+static void keep_shard(struct inputs *in, long k, long n)
+{
+    const size_t part = (size_t)k, parts = (size_t)n;
+    const size_t begin = in->count / parts * (part - 1) + in->count % parts * (part - 1) / parts;
+    const size_t end = in->count / parts * part + in->count % parts * part / parts;
+    for (size_t i = 0; i < in->count; i++) {
+        if (i < begin || i >= end) {
+            free(in->input[i].path);
+            free(in->input[i].problem);
+        } else {
+            in->input[i - begin] = in->input[i];
+        }
+    }
+    in->count = end - begin;
+}
+
 int inputs_collect(struct inputs *in, const struct common_options *common,
                    const struct input_options *o, int operand_count, char *const *operands,
                    struct err *e)
@@ -140,6 +179,9 @@ int inputs_collect(struct inputs *in, const struct common_options *common,
         result = add_list(in, common, o->files_from, o->nul, e);
     if (result == 0 && in->count == 0 && !interrupted)
         note(common, "the list of paths is empty");
+    long k, n;
+    if (result == 0 && o->shard && parse_shard(o->shard, &k, &n, e) == 0)
+        keep_shard(in, k, n);
     if (result)
         inputs_release(in);
     return result;

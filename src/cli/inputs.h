@@ -11,6 +11,9 @@
 struct input_options {
     bool nul;               /* lists are separated by NUL, not by newlines */
     const char *files_from; /* a list in a file, NULL for none */
+    int max_pixels;         /* a picture of more is unreadable */
+    const char *shard;      /* "K/N": the Kth of N parts, NULL for all */
+    bool resume;            /* what the output file holds is not done again */
 };
 
 struct input {
@@ -27,8 +30,9 @@ struct inputs {
 int inputs_check(const struct input_options *o, int operand_count, char *const *operands,
                  struct err *e);
 
-/* Collects the pictures. What cannot be found, walked or read becomes an input with a problem, so
- * that every operand has at least one entry. Returns 0, or -1 when memory ran out. */
+/* Collects the pictures, or the part of them that --shard names. What cannot be found, walked or
+ * read becomes an input with a problem, so that every operand has at least one entry. Returns 0, or
+ * -1 when memory ran out. */
 int inputs_collect(struct inputs *in, const struct common_options *common,
                    const struct input_options *o, int operand_count, char *const *operands,
                    struct err *e);

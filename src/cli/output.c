@@ -39,6 +39,18 @@ int output_open(struct output *o, const char *path, struct err *e)
     return 0;
 }
 
+int output_continue(struct output *o, const char *path, long long keep, struct err *e)
+{
+    *o = (struct output){.path = path};
+    o->stream = fopen(path, keep > 0 ? "r+b" : "wb");
+    if (o->stream && ftruncate(fileno(o->stream), keep) == 0 &&
+        fseeko(o->stream, keep, SEEK_SET) == 0)
+        return 0;
+    err_set(e, "cannot write '%s': %s", path, strerror(errno));
+    output_abandon(o);
+    return -1;
+}
+
 bool output_is_terminal(const struct output *o)
 {
     return isatty(fileno(o->stream));

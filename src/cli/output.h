@@ -22,6 +22,10 @@ struct output {
  * is replaced, not the link. Returns 0, or -1 with the reason. */
 int output_open(struct output *o, const char *path, struct err *e);
 
+/* Opens a file to be written in place, behind its first `keep` bytes; what follows them goes. It is
+ * made when there is none. Returns 0, or -1 with the reason. */
+int output_continue(struct output *o, const char *path, long long keep, struct err *e);
+
 bool output_is_terminal(const struct output *o);
 
 /* Hands what was written so far to the system. Returns 0, or -1: `closed`, or a failure with the

@@ -240,8 +240,9 @@ static void release(struct rows *r)
     free(r);
 }
 
-struct rows *rows_open(const struct common_options *common, const struct column *columns,
-                       size_t count, struct err *e)
+/* `keep` below 0: a file of its own, which appears whole. */
+static struct rows *open_rows(const struct common_options *common, const struct column *columns,
+                              size_t count, long long keep, struct err *e)
 {
     struct rows *r = calloc(1, sizeof(*r));
     if (!r)
@@ -255,16 +256,64 @@ struct rows *rows_open(const struct common_options *common, const struct column 
         goto out;
     }
     memcpy(r->columns, columns, count * sizeof(*columns));
-    if (output_open(&r->output, common->output, e))
+    if (keep < 0 ? output_open(&r->output, common->output, e)
+                 : output_continue(&r->output, common->output, keep, e))
         goto out;
     r->terminal = output_is_terminal(&r->output);
-    if (write_header(r) == 0 || r->output.closed)
+    if (keep > 0 || write_header(r) == 0 || r->output.closed)
         return r;
     if (e)
         *e = r->failure;
 out:
     release(r);
     return NULL;
+}
+
+struct rows *rows_open(const struct common_options *common, const struct column *columns,
+                       size_t count, struct err *e)
+{
+    return open_rows(common, columns, count, -1, e);
+}
+
+struct rows *rows_continue(const struct common_options *common, const struct column *columns,
+                           size_t count, long long keep, struct err *e)
+{
+    return open_rows(common, columns, count, keep, e);
+}
+
+/* ---- bytes of a row ---- */
+
+char *rows_header_bytes(enum output_format format, const struct column *columns, size_t count)
+{
+    char *bytes = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&bytes, &size);
+    if (!stream)
+        return NULL;
+    for (size_t i = 0; i < count && format == FORMAT_CSV; i++) {
+        csv_text(stream, columns[i].name);
+        putc(i + 1 < count ? ',' : '\n', stream);
+    }
+    fclose(stream);
+    return bytes;
+}
+
+char *rows_first_bytes(enum output_format format, const struct column *columns, const char *text)
+{
+    char *bytes = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&bytes, &size);
+    if (!stream)
+        return NULL;
+    struct column first = columns[0];
+    struct rows r = {.output.stream = stream, .format = format, .columns = &first, .count = 1};
+    rows_text(&r, text);
+    if (format == FORMAT_JSONL)
+        fprintf(stream, ",\"%s\":", columns[1].name);
+    else
+        putc(',', stream);
+    fclose(stream);
+    return bytes;
 }
 
 int rows_close(struct rows *r, struct err *e)

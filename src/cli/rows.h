@@ -38,6 +38,16 @@ enum output_format rows_format(const struct common_options *common);
 struct rows *rows_open(const struct common_options *common, const struct column *columns,
                        size_t count, struct err *e);
 
+/* The same for a file that has its header and rows already: they are appended behind its first
+ * `keep` bytes, in place. With `keep` 0 the file begins anew. */
+struct rows *rows_continue(const struct common_options *common, const struct column *columns,
+                           size_t count, long long keep, struct err *e);
+
+/* What stands in the output before the first row, and at the beginning of a row whose first cell is
+ * `text`, up to the value of the second cell. In new memory, NULL without. */
+char *rows_header_bytes(enum output_format format, const struct column *columns, size_t count);
+char *rows_first_bytes(enum output_format format, const struct column *columns, const char *text);
+
 /* The next cell of the row. */
 void rows_text(struct rows *r, const char *text);
 void rows_integer(struct rows *r, long value);

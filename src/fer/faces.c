@@ -4,6 +4,7 @@
  * the faces, and the border of the picture. */
 #include "fer.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +17,11 @@
 #define MAX_CASCADE_BYTES ((size_t)16 << 20) /* OpenCV's own have up to 3 MB */
 
 const struct detector_options DETECTOR_DEFAULTS = {
-    .cascade = NULL, .scale_factor = 1.1, .min_neighbors = 4, .min_size = 24, .largest = false};
+    .cascade = NULL, .scale_factor = 1.1, .min_neighbors = 4, .min_size = 0, .largest = false};
 
 struct detector {
     struct haar *haar; /* owned */
-    struct haar_search search;
-    bool largest;
+    struct detector_options options;
 };
 
 /* ---- the detector ---- */
@@ -34,8 +34,8 @@ static int check_options(const struct detector_options *o, struct err *e)
         return err_set(e, "scale factor %g is not in 1.01..10", o->scale_factor);
     if (o->min_neighbors < 0)
         return err_set(e, "minimum number of neighbours %d is negative", o->min_neighbors);
-    if (o->min_size < 1)
-        return err_set(e, "smallest face of %d pixels is not positive", o->min_size);
+    if (o->min_size < 0)
+        return err_set(e, "smallest face of %d pixels is negative", o->min_size);
     return 0;
 }
 
@@ -63,10 +63,8 @@ struct detector *detector_new(const struct detector_options *options, struct err
     struct detector *d = calloc(1, sizeof(*d));
     if (!d)
         return err_memory_null(e);
-    d->search.scale_factor = options->scale_factor;
-    d->search.min_neighbors = options->min_neighbors;
-    d->search.min_size = options->min_size;
-    d->largest = options->largest;
+    d->options = *options;
+    d->options.cascade = NULL; /* borrowed for this call only */
     d->haar = load_cascade(options->cascade, e);
     if (!d->haar) {
         free(d);
@@ -122,32 +120,56 @@ static int compare_faces(const void *left, const void *right)
 
 /* When no size of the search is in the range asked for, OpenCV takes the nearest: `min_size` is a
  * promise, so such hits go. */
-static size_t keep_faces(const struct detector *d, const struct image *grey,
+static size_t keep_faces(const struct detector *d, const struct image *grey, int smallest,
                          const struct haar_hit *hits, size_t count, struct face *faces)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        if (hits[i].width < d->search.min_size || hits[i].height < d->search.min_size)
+        if (hits[i].width < smallest || hits[i].height < smallest)
             continue;
         struct face f = face_from_hit(&hits[i], grey);
         if (f.width > 0 && f.height > 0)
             faces[kept++] = f;
     }
     qsort(faces, kept, sizeof(*faces), compare_faces);
-    return d->largest && kept > 1 ? 1 : kept;
+    return d->options.largest && kept > 1 ? 1 : kept;
+}
+
+/* The smallest face to be found, in pixels of a picture that was reduced. */
+static int smallest_face(const struct detector_options *o, const struct image *grey, int reduction)
+{
+    if (o->min_size > 0)
+        return (o->min_size + reduction - 1) / reduction;
+    const int side = grey->width > grey->height ? grey->width : grey->height;
+    const int part = side / DETECTOR_MIN_PART;
+    return part > DETECTOR_MIN_SIZE ? part : DETECTOR_MIN_SIZE;
+}
+
+void detector_allow_reduction(const struct detector_options *o, struct image_request *request)
+{
+    request->max_reduction = o->min_size > 0 ? o->min_size / DETECTOR_MIN_SIZE : INT_MAX;
+    request->min_side = o->min_size > 0 ? 1 : DETECTOR_MIN_SIZE * DETECTOR_MIN_PART;
 }
 
 int detector_find(struct detector *d, const struct image *grey, struct face **faces, size_t *count,
                   struct err *e)
 {
+    return detector_find_reduced(d, grey, 1, faces, count, e);
+}
+
+int detector_find_reduced(struct detector *d, const struct image *grey, int reduction,
+                          struct face **faces, size_t *count, struct err *e)
+{
     *faces = NULL;
     *count = 0;
     if (grey->channels != 1)
         return err_set(e, "cannot search a picture of %d channels for faces", grey->channels);
+    const struct haar_search search = {.scale_factor = d->options.scale_factor,
+                                       .min_neighbors = d->options.min_neighbors,
+                                       .min_size = smallest_face(&d->options, grey, reduction)};
     struct haar_hit *hits = NULL;
     size_t hit_count = 0;
-    if (haar_find(d->haar, &d->search, grey->pixels, grey->width, grey->height, &hits, &hit_count,
-                  e))
+    if (haar_find(d->haar, &search, grey->pixels, grey->width, grey->height, &hits, &hit_count, e))
         return -1;
     if (hit_count == 0)
         return 0;
@@ -156,7 +178,7 @@ int detector_find(struct detector *d, const struct image *grey, struct face **fa
         free(hits);
         return err_memory(e);
     }
-    *count = keep_faces(d, grey, hits, hit_count, found);
+    *count = keep_faces(d, grey, search.min_size, hits, hit_count, found);
     free(hits);
     if (*count == 0)
         free(found);

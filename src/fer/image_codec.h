@@ -22,27 +22,46 @@ struct image_bytes {
 struct image_decoded {
     struct image image; /* as stored, of the channels asked for; owned */
     int orientation;    /* EXIF's 1..8: how the stored picture is to be turned; 1 is upright */
+    int reduction;      /* 1, or by how much it is smaller than stored */
 };
 
 struct image_codec {
     bool (*sniff)(const struct image_bytes *source); /* is the content of this format? */
 
-    /* Decodes to `channels` 1 or 3. `out` comes zeroed. Returns 0, or -1 with the bare reason
-     * (image_decode puts the file's name before it) and nothing to release. */
-    int (*decode)(const struct image_bytes *source, int channels, struct image_decoded *out,
-                  struct err *reason);
+    /* Decodes as asked for; the request is complete. `out` comes zeroed but for orientation and
+     * reduction, which are 1. Returns 0, or -1 with the bare reason (image_decode puts the file's
+     * name before it) and nothing to release. */
+    int (*decode)(const struct image_bytes *source, const struct image_request *request,
+                  struct image_decoded *out, struct err *reason);
 };
 
 extern const struct image_codec IMAGE_CODEC_PNG;
 extern const struct image_codec IMAGE_CODEC_JPEG;
+extern const struct image_codec IMAGE_CODEC_WEBP;
+extern const struct image_codec IMAGE_CODEC_TIFF;
+extern const struct image_codec IMAGE_CODEC_HEIF;
+extern const struct image_codec IMAGE_CODEC_GIF;
+extern const struct image_codec IMAGE_CODEC_BMP;
+extern const struct image_codec IMAGE_CODEC_PNM;
 
-/* image_read for a file that is in memory already; `name` stands for the path in messages. */
+/* image_read and image_read_as for a file that is in memory already; `name` stands for the path in
+ * messages. */
 int image_decode(struct image *im, const unsigned char *bytes, size_t size, const char *name,
                  int channels, struct err *e);
+int image_decode_as(struct image *im, const struct image_bytes *source, const char *name,
+                    const struct image_request *request, int *reduction, struct err *e);
 
-/* Refuses a size that is zero or beyond IMAGE_MAX_PIXELS; for headers, before anything is
- * allocated. */
-int image_check_size(uint64_t width, uint64_t height, struct err *reason);
+/* Refuses a size that is zero or beyond `max_pixels`; for headers, before anything is allocated. */
+int image_check_size(uint64_t width, uint64_t height, unsigned max_pixels, struct err *reason);
+
+/* image_init for a decoder: the size that a header announces, within what is asked for. */
+int image_init_for(struct image *im, uint64_t width, uint64_t height,
+                   const struct image_request *request, struct err *reason);
+
+/* Writes one row of `width` pixels - grey, grey + alpha, RGB or RGB + alpha by `from_channels` 1 to
+ * 4 - as `channels` 1 or 3: colour becomes grey by image_luma, transparency is laid over white. */
+void image_flatten_row(const unsigned char *from, int from_channels, unsigned char *to,
+                       int channels, int width);
 
 /* The orientation of an EXIF block, with or without its `Exif\0\0` header; 1 when it does not say.
  */

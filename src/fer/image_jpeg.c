@@ -2,7 +2,9 @@
  *
  * libjpeg only warns of data that are damaged or end too early and goes on with grey blocks; here
  * the first such warning ends the reading, so that half a picture is never taken for a whole one.
- */
+ *
+ * A large picture can be decoded at a half, a quarter or an eighth of its size: the inverse
+ * transform of a block then makes as many pixels fewer. */
 #include "fer/image_codec.h"
 
 #include <setjmp.h>
@@ -110,6 +112,35 @@ static void read_rows(struct jpeg_reader *r, struct image *im)
     }
 }
 
+/* As small as the request allows. */
+static int choose_reduction(const struct jpeg_decompress_struct *codec,
+                            const struct image_request *request)
+{
+    const int width = (int)codec->image_width, height = (int)codec->image_height;
+    const int side = width > height ? width : height;
+    int reduction = 1;
+    while (reduction < 8 && 2 * reduction <= request->max_reduction &&
+           side / (2 * reduction) >= request->min_side)
+        reduction *= 2;
+    return reduction;
+}
+
+static int take_memory(struct jpeg_reader *r, const struct image_request *request,
+                       struct image_decoded *out)
+{
+    struct jpeg_decompress_struct *codec = &r->codec;
+    out->reduction = choose_reduction(codec, request);
+    codec->scale_num = 1;
+    codec->scale_denom = (unsigned)out->reduction;
+    jpeg_calc_output_dimensions(codec);
+    /* A progressive picture is held whole, as coefficients, whatever comes out. */
+    if (codec->progressive_mode &&
+        image_check_size(codec->image_width, codec->image_height, request->max_pixels, r->reason))
+        return -1;
+    return image_init_for(&out->image, codec->output_width, codec->output_height, request,
+                          r->reason);
+}
+
 static int exif_orientation(const struct jpeg_decompress_struct *codec)
 {
     for (jpeg_saved_marker_ptr m = codec->marker_list; m; m = m->next)
@@ -119,8 +150,8 @@ static int exif_orientation(const struct jpeg_decompress_struct *codec)
 }
 
 /* The one place that libjpeg jumps to. */
-static int read_picture(struct jpeg_reader *r, const struct image_bytes *source, int channels,
-                        struct image_decoded *out)
+static int read_picture(struct jpeg_reader *r, const struct image_bytes *source,
+                        const struct image_request *request, struct image_decoded *out)
 {
     struct jpeg_decompress_struct *codec = &r->codec;
     if (setjmp(r->failed))
@@ -130,9 +161,7 @@ static int read_picture(struct jpeg_reader *r, const struct image_bytes *source,
     jpeg_mem_src(codec, source->data, source->size);
     jpeg_save_markers(codec, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(codec, TRUE);
-    if (image_init(&out->image, (int)codec->image_width, (int)codec->image_height, channels,
-                   r->reason) ||
-        choose_output(r, channels))
+    if (choose_output(r, request->channels) || take_memory(r, request, out))
         return -1;
     out->orientation = exif_orientation(codec); /* jpeg_finish_decompress forgets the markers */
     jpeg_start_decompress(codec);
@@ -141,8 +170,8 @@ static int read_picture(struct jpeg_reader *r, const struct image_bytes *source,
     return 0;
 }
 
-static int decode(const struct image_bytes *source, int channels, struct image_decoded *out,
-                  struct err *reason)
+static int decode(const struct image_bytes *source, const struct image_request *request,
+                  struct image_decoded *out, struct err *reason)
 {
     struct jpeg_reader r = {.reason = reason};
     r.codec.err = jpeg_std_error(&r.errors);
@@ -150,7 +179,7 @@ static int decode(const struct image_bytes *source, int channels, struct image_d
     r.errors.error_exit = on_error;
     r.errors.emit_message = on_message;
     r.progress.progress_monitor = on_progress;
-    int result = read_picture(&r, source, channels, out);
+    int result = read_picture(&r, source, request, out);
     /* libjpeg's own refusal of sizes beyond 65500 does not name them. */
     if (result && r.errors.msg_code == JERR_IMAGE_TOO_BIG)
         err_set(reason, "%ux%u pixels are more than libjpeg's limit of %ld a side",

@@ -80,42 +80,14 @@ static int check_chunks(const struct image_bytes *source, struct err *reason)
 
 /* The size announced by IHDR, the first chunk: 8 bytes of signature, length, `IHDR`, width, height.
  */
-static int check_header(const struct image_bytes *source, struct err *reason)
+static int check_header(const struct image_bytes *source, unsigned max_pixels, struct err *reason)
 {
     if (source->size < 24)
         return err_set(reason, "the PNG ends too early: %zu bytes", source->size);
     if (memcmp(source->data + 12, "IHDR", 4) != 0)
         return err_set(reason, "the PNG does not begin with IHDR");
     return image_check_size(big_endian_32(source->data + 16), big_endian_32(source->data + 20),
-                            reason);
-}
-
-static unsigned over_white(unsigned value, unsigned alpha)
-{
-    return (value * alpha + 255 * (255 - alpha) + 127) / 255;
-}
-
-static void flatten_row(const unsigned char *from, int from_channels, unsigned char *to,
-                        int channels, int width)
-{
-    if (from_channels == channels) {
-        memcpy(to, from, (size_t)width * (size_t)channels);
-        return;
-    }
-    const bool colour = from_channels >= 3, transparent = from_channels % 2 == 0;
-    for (int x = 0; x < width; x++, from += from_channels, to += channels) {
-        const unsigned alpha = transparent ? from[from_channels - 1] : 255;
-        const unsigned red = over_white(from[0], alpha);
-        const unsigned green = colour ? over_white(from[1], alpha) : red;
-        const unsigned blue = colour ? over_white(from[2], alpha) : red;
-        if (channels == 1) {
-            to[0] = image_luma(red, green, blue);
-            continue;
-        }
-        to[0] = (unsigned char)red;
-        to[1] = (unsigned char)green;
-        to[2] = (unsigned char)blue;
-    }
+                            max_pixels, reason);
 }
 
 /* Reads everything before the pixels and asks for 8 bits a sample, no palette. Returns the number
@@ -149,9 +121,9 @@ static void read_rows(struct png_reader *r, int passes, struct image *im)
             unsigned char *row = r->rows + (passes > 1 ? stride * (size_t)y : 0);
             png_read_row(r->png, row, NULL);
             if (pass == passes - 1)
-                flatten_row(row, r->row_channels,
-                            im->pixels + (size_t)y * (size_t)im->width * (size_t)im->channels,
-                            im->channels, im->width);
+                image_flatten_row(row, r->row_channels,
+                                  im->pixels + (size_t)y * (size_t)im->width * (size_t)im->channels,
+                                  im->channels, im->width);
         }
     }
 }
@@ -184,17 +156,17 @@ static int read_picture(struct png_reader *r, int channels, struct image_decoded
     return 0;
 }
 
-static int decode(const struct image_bytes *source, int channels, struct image_decoded *out,
-                  struct err *reason)
+static int decode(const struct image_bytes *source, const struct image_request *request,
+                  struct image_decoded *out, struct err *reason)
 {
-    if (check_header(source, reason) || check_chunks(source, reason))
+    if (check_header(source, request->max_pixels, reason) || check_chunks(source, reason))
         return -1;
     struct png_reader r = {.source = *source};
     int result = -1;
     r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, reason, on_error, on_warning);
     r.info = r.png ? png_create_info_struct(r.png) : NULL;
     if (r.info)
-        result = read_picture(&r, channels, out, reason);
+        result = read_picture(&r, request->channels, out, reason);
     else
         err_memory(reason);
     png_destroy_read_struct(&r.png, &r.info, NULL);

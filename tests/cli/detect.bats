@@ -188,6 +188,40 @@ nothing here.png" ]
     [[ $stderr == *"no picture in the folder '$W/none'"* ]]
 }
 
+@test "other formats of picture have the same rows" {
+    draw "$W/a.pgm" 120 120 128 30 30 60 1
+    cp "$W/a.pgm" "$W/b.tiff" # what counts is the content
+    run -0 "$FERCLI" detect p/a.png
+    box=${lines[1]#p/a.png}
+    run -0 "$FERCLI" detect "$W"
+    [ "${lines[1]}" = "$W/a.pgm$box" ]
+    [ "${lines[2]}" = "$W/b.tiff$box" ]
+}
+
+@test "a damaged file of each format has one row and one line" {
+    printf 'RIFF\x08\0\0\0WEBP' >"$W/a.webp"
+    printf 'II*\0\x08\0\0\0' >"$W/b.tif"
+    printf '\0\0\0\x10ftypheic\0\0\0\0' >"$W/c.heic"
+    printf '\0\0\0\x10ftypavif\0\0\0\0' >"$W/d.avif"
+    printf 'GIF89a\x01' >"$W/e.gif"
+    printf 'BM0000000000000(\0\0\0' >"$W/f.bmp"
+    printf 'P6 1 1 255\n' >"$W/g.ppm"
+    run -1 --separate-stderr "$FERCLI" detect "$W"
+    [ "${#lines[@]}" -eq 8 ]
+    [ "${#stderr_lines[@]}" -eq 7 ]
+    for name in a.webp b.tif c.heic d.avif e.gif f.bmp g.ppm; do
+        [[ $output == *"$W/$name,,,,,,,unreadable"* ]]
+        [[ $stderr == *"fercli: cannot read '$W/$name': "* ]]
+    done
+}
+
+@test "--max-pixels makes a larger picture unreadable, and says so" {
+    run -1 --separate-stderr "$FERCLI" detect --max-pixels 14400 p/a.png p/sub/c.png
+    [[ ${lines[1]} = "p/a.png,0,"*",ok" ]]
+    [ "${lines[2]}" = "p/sub/c.png,,,,,,,unreadable" ]
+    [ "$stderr" = "fercli: cannot read 'p/sub/c.png': 200x120 pixels are more than the limit of 14400" ]
+}
+
 @test "a file named by the user is taken whatever its name" {
     cp p/b.png "$W/picture.dat"
     run -0 "$FERCLI" detect "$W/picture.dat"
@@ -301,6 +335,7 @@ png_size() {
     refused 2 "'--largest' takes no value" "$FERCLI" detect --largest=yes p
     refused 2 "'--crop' could be any of" "$FERCLI" detect --crop x p
     refused 2 "'0' is not a whole number from 1 to 16384" "$FERCLI" detect --min-size 0 p
+    refused 2 "'0' is not a whole number from 1 to 268435456" "$FERCLI" detect --max-pixels 0 p
     refused 2 "'24.5' is not a whole number" "$FERCLI" detect --min-size 24.5 p
     refused 2 "'1' is not a number from 1.01 to 10" "$FERCLI" detect --scale-factor 1 p
     refused 2 "'nan' is not a number" "$FERCLI" detect --margin nan p

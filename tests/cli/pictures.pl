@@ -1,4 +1,4 @@
-# Writes an 8-bit grey PNG, for tests that need a picture and have only perl.
+# Writes an 8-bit grey picture, for tests that need one and have only perl: PNG, or PGM when FILE ends in .pgm.
 #
 # usage: perl pictures.pl FILE WIDTH HEIGHT [GREY [X Y SIZE SMILE]...]
 #
@@ -83,11 +83,12 @@ sub stored {
     return $out . pack('nn', $high, $low);
 }
 
+my $pgm = $file =~ /\.pgm$/;
 my $rows = '';
 for my $row (0 .. $height - 1) {
-    $rows .= pack 'C*', 0, map { pixel($_, $row) } 0 .. $width - 1;
+    $rows .= pack 'C*', $pgm ? () : 0, map { pixel($_, $row) } 0 .. $width - 1;
 }
 open my $out, '>:raw', $file or die "$file: $!\n";
-print $out "\x89PNG\r\n\x1a\n", chunk('IHDR' . pack('NNC5', $width, $height, 8, 0, 0, 0, 0)),
+print $out $pgm ? "P5 $width $height 255\n$rows" : "\x89PNG\r\n\x1a\n", chunk('IHDR' . pack('NNC5', $width, $height, 8, 0, 0, 0, 0)),
     chunk('IDAT' . stored($rows)), chunk('IEND');
 close $out or die "$file: $!\n";

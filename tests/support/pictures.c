@@ -247,3 +247,24 @@ struct picture_bytes make_jpeg(const struct jpeg_recipe *recipe)
     free(row);
     return (struct picture_bytes){data, size};
 }
+
+struct picture_bytes make_grey_jpeg(const unsigned char *pixels, int width, int height)
+{
+    const struct jpeg_recipe recipe = {.width = width, .height = height, .space = JCS_GRAYSCALE};
+    struct jpeg_compress_struct codec;
+    struct jpeg_error_mgr errors;
+    unsigned char *data = NULL;
+    unsigned long size = 0;
+    codec.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&codec);
+    jpeg_mem_dest(&codec, &data, &size);
+    set_options(&codec, &recipe, 1);
+    jpeg_start_compress(&codec, TRUE);
+    for (int y = 0; y < height; y++) {
+        unsigned char *row = (unsigned char *)(uintptr_t)(pixels + (size_t)y * (size_t)width);
+        jpeg_write_scanlines(&codec, &row, 1);
+    }
+    jpeg_finish_compress(&codec);
+    jpeg_destroy_compress(&codec);
+    return (struct picture_bytes){data, size};
+}

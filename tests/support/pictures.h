@@ -65,6 +65,9 @@ struct jpeg_recipe {
 
 struct picture_bytes make_jpeg(const struct jpeg_recipe *recipe);
 
+/* A grey picture of these pixels, (height, width). */
+struct picture_bytes make_grey_jpeg(const unsigned char *pixels, int width, int height);
+
 /* What make_jpeg paints: red grows to the right, green downward. */
 void jpeg_colour(const struct jpeg_recipe *recipe, int x, int y, unsigned rgb[3]);
 

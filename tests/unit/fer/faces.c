@@ -248,7 +248,7 @@ static void test_options_out_of_range_are_refused(void **state)
                  {{NULL, NAN, 4, 24, false}, "scale factor nan"},
                  {{NULL, INFINITY, 4, 24, false}, "scale factor inf"},
                  {{NULL, 1.1, -1, 24, false}, "neighbours -1"},
-                 {{NULL, 1.1, 4, 0, false}, "0 pixels"}};
+                 {{NULL, 1.1, 4, -1, false}, "-1 pixels"}};
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
         struct err e = {""};
         assert_null(detector_new(&CASES[i].options, &e));

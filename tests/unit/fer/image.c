@@ -98,20 +98,21 @@ static void test_impossible_sizes_are_refused(void **state)
         snprintf(numbers, sizeof(numbers), "%dx%d", SIZES[i][0], SIZES[i][1]);
         assert_contains(e.text, numbers);
     }
-    assert_int_equal(image_check_size(IMAGE_MAX_PIXELS, 1, NULL), 0);
-    assert_int_equal(image_check_size(1, IMAGE_MAX_PIXELS, NULL), 0);
-    assert_int_equal(image_check_size(UINT64_MAX, UINT64_MAX, NULL), -1);
+    assert_int_equal(image_check_size(IMAGE_MAX_PIXELS, 1, IMAGE_MAX_PIXELS, NULL), 0);
+    assert_int_equal(image_check_size(1, IMAGE_MAX_PIXELS, IMAGE_MAX_PIXELS, NULL), 0);
+    assert_int_equal(image_check_size(UINT64_MAX, UINT64_MAX, IMAGE_MAX_PIXELS, NULL), -1);
 }
 
 static void test_extensions_are_known_in_any_case_and_only_at_the_end(void **state)
 {
     (void)state;
-    static const char *const KNOWN[] = {"a.png",         "a.jpg",       "a.jpeg", "a.jpe",
-                                        "a.jfif",        "A.PNG",       "b.JpG",  "x.y.jpg",
-                                        "/d.txt/b.jpeg", "\xc3\xa4.png"};
-    static const char *const UNKNOWN[] = {"",          "a",       "png",  "a.gif",
+    static const char *const KNOWN[] = {
+        "a.png",         "a.jpg",        "a.jpeg", "a.jpe", "a.jfif", "A.PNG",  "b.JpG",  "x.y.jpg",
+        "/d.txt/b.jpeg", "\xc3\xa4.png", "a.webp", "a.TIF", "a.tiff", "a.heic", "a.HEIF", "a.hif",
+        "a.avif",        "a.gif",        "a.bmp",  "a.dib", "a.pnm",  "a.pbm",  "a.pgm",  "a.ppm"};
+    static const char *const UNKNOWN[] = {"",          "a",       "png",  "a.xcf",
                                           "a.jpg.txt", "a.png/b", "a.pn", "a.jpgx",
-                                          "a.jpg ",    "a.bmp",   "apng", "jpeg"};
+                                          "a.jpg ",    "a.svg",   "apng", "jpeg"};
     for (size_t i = 0; i < sizeof(KNOWN) / sizeof(KNOWN[0]); i++)
         assert_true(image_has_known_extension(KNOWN[i]));
     for (size_t i = 0; i < sizeof(UNKNOWN) / sizeof(UNKNOWN[0]); i++)
@@ -165,10 +166,21 @@ static void test_what_is_no_picture_is_refused_with_its_path(void **state)
 {
     (void)state;
     assert_refused("empty.jpg", "", 0, "the file is empty");
-    assert_refused("text.png", "This is not a picture.\n", 23, "neither PNG nor JPEG");
-    assert_refused("short.png", "\x89PNG", 4, "neither PNG nor JPEG");
-    assert_refused("short.jpg", "\xff\xd8", 2, "neither PNG nor JPEG");
-    assert_refused("gif.png", "GIF89a\1\0\1\0\0\0\0;", 14, "neither PNG nor JPEG");
+    static const char NONE[] =
+        "its content is none of PNG, JPEG, WebP, TIFF, HEIC, AVIF, GIF, BMP and PNM";
+    assert_refused("text.png", "This is not a picture.\n", 23, NONE);
+    assert_refused("short.png", "\x89PNG", 4, NONE);
+    assert_refused("short.jpg", "\xff\xd8", 2, NONE);
+    assert_refused("short.gif", "GIF89", 5, NONE);
+    assert_refused("short.tif", "II*\0\0\0\0", 7, NONE);
+    assert_refused("short.webp", "RIFF\0\0\0\0WEB", 11, NONE);
+    assert_refused("sound.webp", "RIFF\0\0\0\0WAVE", 12, NONE);
+    assert_refused("film.heic",
+                   "\0\0\0\x18"
+                   "ftypmp42",
+                   12, NONE);
+    assert_refused("text.bmp", "BMW is not a picture either", 27, NONE);
+    assert_refused("text.pnm", "P1x", 3, NONE);
 }
 
 static void test_half_a_file_is_refused_with_its_path(void **state)

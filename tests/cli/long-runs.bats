@@ -1,0 +1,90 @@
+#!/usr/bin/env bats
+# Long runs through the binary: going on after an interruption, parts of the input.
+load common
+
+setup_file() {
+    draw_folder "$BATS_FILE_TMPDIR/p"
+    cd "$BATS_FILE_TMPDIR"
+    tiny_model m
+    for i in 1 2 3 4 5 6; do
+        printf '%s\n' p/a.png p/b.png p/sub/c.png p/text.png
+    done >list
+}
+
+setup() {
+    cd "$BATS_FILE_TMPDIR"
+    W=$BATS_TEST_TMPDIR/w
+    mkdir "$W"
+}
+
+# classify_list FORMAT FILE [OPTION...]: status 1, for a file of the list is no picture.
+classify_list() {
+    "$FERCLI" classify -q -m m --detect --format "$1" -o "$2" "${@:3}" --files-from list 2>/dev/null &&
+        false || [ $? -eq 1 ]
+}
+
+@test "--resume completes a file that was cut anywhere, and leaves a complete one as it is" {
+    for format in csv jsonl; do
+        classify_list $format "$W/whole"
+        size=$(stat -c %s "$W/whole")
+        for cut in 0 20 $((size / 5)) $((size / 2)) $((size - 1)) "$size"; do
+            head -c "$cut" "$W/whole" >"$W/out"
+            classify_list $format "$W/out" --resume
+            cmp "$W/whole" "$W/out"
+        done
+        rm "$W/out"
+        classify_list $format "$W/out" --resume
+        cmp "$W/whole" "$W/out"
+    done
+}
+
+@test "killed at any moment and resumed, the file is that of one run" {
+    "$FERCLI" detect -q --files-from list -o "$W/whole" 2>/dev/null && false || [ $? -eq 1 ]
+    for delay in 0 .05 .08 .1 .12 .2 .3; do
+        "$FERCLI" detect -q --resume --files-from list -o "$W/out" 2>/dev/null &
+        sleep "$delay"
+        kill -KILL $! 2>/dev/null || true
+        wait $! 2>/dev/null || true
+    done
+    "$FERCLI" detect -q --resume --files-from list -o "$W/out" 2>/dev/null && false || [ $? -eq 1 ]
+    cmp "$W/whole" "$W/out"
+}
+
+@test "a file of other rows is refused and left alone" {
+    echo "something of mine" >"$W/out"
+    refused 1 "cannot go on with '$W/out': its first line is not the header" \
+        "$FERCLI" detect --resume -o "$W/out" p/a.png
+    [ "$(cat "$W/out")" = "something of mine" ]
+    "$FERCLI" detect -o "$W/out" p/b.png
+    refused 1 "its line 2 is not of the picture that comes next, p/a.png" \
+        "$FERCLI" detect --resume -o "$W/out" p/a.png
+}
+
+@test "the parts of --shard, put together, are the whole" {
+    "$FERCLI" detect -q --files-from list -o "$W/whole" 2>/dev/null || true
+    for n in 1 3 7 30; do
+        head -n 1 "$W/whole" >"$W/parts"
+        for ((k = 1; k <= n; k++)); do
+            "$FERCLI" detect -q --shard $k/$n --files-from list 2>/dev/null | tail -n +2 >>"$W/parts"
+        done
+        cmp "$W/whole" "$W/parts"
+    done
+}
+
+@test "GNU parallel spreads a run over shards" {
+    command -v parallel >/dev/null || skip "GNU parallel is not there"
+    "$FERCLI" detect -q --files-from list -o "$W/whole" 2>/dev/null || true
+    parallel -j 2 "$FERCLI detect -q --threads 1 --shard {}/4 --resume -o $W/part-{}.csv --files-from list" ::: 1 2 3 4 \
+        2>/dev/null || true
+    { head -n 1 "$W/whole" && tail -q -n +2 "$W"/part-?.csv; } | cmp "$W/whole" -
+}
+
+@test "wrong usage: status 2, one line, nothing done" {
+    for shard in 0/3 4/3 1 /3 1/ 1/0 a/b 1/2/3 -1/2; do
+        refused 2 "'$shard' is not K/N with K from 1 to N" "$FERCLI" detect "--shard=$shard" p
+    done
+    refused 2 "--resume needs -o" "$FERCLI" detect --resume p
+    refused 2 "--resume goes on with csv or jsonl" "$FERCLI" classify -m m --resume --format table -o "$W/x" p
+    refused 2 "--resume does not go with --labelled" "$FERCLI" classify -m m --resume -o "$W/x" --labelled p
+    [ -z "$(ls "$W")" ]
+}
