@@ -13,20 +13,24 @@
 #include "base/rng.h"
 
 /* The cfg's own rules are for training from nothing over many epochs. */
-static const char OVERRIDES[] = "policy=constant\nburn_in=0\nadam=1\nlearning_rate=%lde-9\n"
-                                "decay=0\nlabel_smooth_eps=0\nmax_grad_norm=0\nema_alpha=%s\n"
-                                "class_weights=1";
+static const char OVERRIDES[] =
+    "policy=constant\nburn_in=0\nadam=%d\nmomentum=0.9\n"
+    "nesterov=0\nlearning_rate=%lde-9\ndecay=0\nlabel_smooth_eps=0\nmax_grad_norm=0\nema_alpha=%s\n"
+    "class_weights=1";
 
 /* An update by Adam moves each weight by up to the learning rate, and so the first hidden unit by
- * up to the rate times the sum of the feature's absolute values: `step`, which makes the rates of
- * wide and narrow heads alike. docs/finetune.md has what each recipe gains and loses. */
+ * up to the rate times the sum of the feature's absolute values; one along the gradient moves the
+ * unit by the rate times the sum of its squares. That product is `step`, which makes the rates of
+ * heads alike however wide they are and however large their features. docs/finetune.md has what
+ * each recipe gains and loses. */
 static const struct recipe RECIPES[] = {
-    [FINETUNE_REPLAY] = {.step = 0.48,
+    [FINETUNE_REPLAY] = {.step = 6,
+                         .momentum = true,
                          .batch = 16,
                          .general = 48,
                          .updates = 300,
                          .balance = 0.75,
-                         .general_pull = 0.3f,
+                         .general_pull = 0.6f,
                          .variants = true,
                          .mean = true},
     [FINETUNE_DISTIL] = {.step = 0.048,
@@ -57,6 +61,7 @@ const struct recipe *finetune_recipe(enum finetune_method method, bool general)
 
 #define RATE_MIN 1e-6
 #define RATE_MAX 1e-2
+#define MOMENTUM_RATE_MAX 1e-1
 
 /* ---- drawing pictures ---- */
 
@@ -116,10 +121,12 @@ size_t head_updates(const struct head_lessons *lessons, size_t count)
 
 static double learning_rate(const struct lesson *l)
 {
-    const double norm = l->all->norm > 0 ? l->all->norm : 1;
-    if (l->recipe->step <= 0)
-        return l->recipe->rate;
-    return fmin(fmax(l->recipe->step / norm, RATE_MIN), RATE_MAX);
+    const struct recipe *r = l->recipe;
+    const double scale = r->momentum ? l->all->square : l->all->norm;
+    if (r->step <= 0)
+        return r->rate;
+    return fmin(fmax(r->step / (scale > 0 ? scale : 1), RATE_MIN),
+                r->momentum ? MOMENTUM_RATE_MAX : RATE_MAX);
 }
 
 static int make_trainer(struct lesson *l, struct head *h, uint64_t seed, struct err *e)
@@ -127,8 +134,8 @@ static int make_trainer(struct lesson *l, struct head *h, uint64_t seed, struct 
     const size_t batch = l->recipe->batch + l->general_batch;
     char overrides[sizeof(OVERRIDES) + 64 + 2 * FINETUNE_MOST_CLASSES];
     /* An integer, which no locale writes in its own way. */
-    int length = snprintf(overrides, sizeof(overrides), OVERRIDES, lround(1e9 * learning_rate(l)),
-                          l->recipe->mean ? "0.99" : "0");
+    int length = snprintf(overrides, sizeof(overrides), OVERRIDES, !l->recipe->momentum,
+                          lround(1e9 * learning_rate(l)), l->recipe->mean ? "0.99" : "0");
     for (size_t k = 1; k < l->classes; k++, length += 2)
         memcpy(overrides + length, ",1", 3);
     const struct nn_trainer_options engine = {.first = h->frozen,
