@@ -24,13 +24,14 @@ static const char OVERRIDES[] =
  * heads alike however wide they are and however large their features. docs/finetune.md has what
  * each recipe gains and loses. */
 static const struct recipe RECIPES[] = {
-    [FINETUNE_REPLAY] = {.step = 6,
+    [FINETUNE_REPLAY] = {.step = 10,
                          .momentum = true,
                          .batch = 16,
-                         .general = 48,
+                         .general = 64,
                          .updates = 300,
-                         .balance = 0.75,
-                         .general_pull = 0.6f,
+                         .balance = 0.85,
+                         .between = 0.8f,
+                         .general_pull = 0.7f,
                          .variants = true,
                          .mean = true},
     [FINETUNE_DISTIL] = {.step = 0.048,
@@ -179,13 +180,13 @@ static int sort_classes(struct lesson *l, const uint32_t *row, size_t count, uin
     return 0;
 }
 
-static uint32_t draw_user(struct lesson *l)
+static struct class_deck *draw_class(struct lesson *l)
 {
     const double at = (double)rng_uniform(&l->chance) * l->class[l->classes - 1].upto;
     size_t k = 0;
     while (at >= l->class[k].upto)
         k++;
-    return l->class[k].row[deck_draw(&l->class[k].deck)];
+    return &l->class[k];
 }
 
 /* General pictures that the old head is sure of are in no danger: those it is in doubt about lie
@@ -249,17 +250,45 @@ static void lesson_release(struct lesson *l)
     free(l->target);
 }
 
+/* Chooses a copy of the picture; returns its place in the pool. */
+static size_t draw_variant(struct lesson *l, const struct pool *p, size_t row)
+{
+    const size_t variants = l->recipe->variants ? p->variants : 1;
+    return row * p->variants + (variants > 1 ? rng_below(&l->variant, variants) : 0);
+}
+
 /* Puts one picture in place `i` of the batch. */
 static void put(struct lesson *l, size_t i, const struct pool *p, size_t row, float pull)
 {
-    const size_t variants = l->recipe->variants ? p->variants : 1;
-    const size_t at = row * p->variants + (variants > 1 ? rng_below(&l->variant, variants) : 0);
+    const size_t at = draw_variant(l, p, row);
     const float *prior = p->prior + at * l->classes;
     float *target = l->target + i * l->classes;
     memcpy(l->input + i * l->width, p->feature + at * l->width, l->width * sizeof(float));
     for (size_t k = 0; k < l->classes; k++)
         target[k] = pull * prior[k];
     target[p->label[row]] += 1 - pull;
+}
+
+/* Moves the feature in place `i` some way towards another picture of its class: what lies between
+ * two few pictures of a class belongs to it too (Verma et al. 2019, 1806.05236, there across
+ * classes). */
+static void move_between(struct lesson *l, size_t i, const struct class_deck *c)
+{
+    const struct pool *p = l->all->user;
+    const size_t other = c->row[rng_below(&l->variant, c->deck.count)];
+    const float *feature = p->feature + draw_variant(l, p, other) * l->width;
+    const float share = rng_uniform(&l->variant);
+    float *input = l->input + i * l->width;
+    for (size_t j = 0; j < l->width; j++)
+        input[j] += share * (feature[j] - input[j]);
+}
+
+static void put_user(struct lesson *l, size_t i)
+{
+    struct class_deck *c = draw_class(l);
+    put(l, i, l->all->user, c->row[deck_draw(&c->deck)], l->recipe->user_pull);
+    if (l->recipe->between > 0 && rng_uniform(&l->variant) < l->recipe->between)
+        move_between(l, i, c);
 }
 
 /* L2-SP (Li et al. 2018, 1802.01483): weights decay towards where they began, apart from Adam's
@@ -279,7 +308,7 @@ static enum finetune_result train(struct lesson *l, struct head *h, size_t updat
     double sum = 0;
     for (size_t u = 0; u < updates; u++) {
         for (size_t i = 0; i < batch; i++)
-            put(l, i, l->all->user, draw_user(l), l->recipe->user_pull);
+            put_user(l, i);
         for (size_t i = 0; i < l->general_batch; i++)
             put(l, batch + i, l->all->replay, draw_general(l), l->recipe->general_pull);
         const double loss = nn_trainer_step(l->trainer, l->input, l->target, NULL);
