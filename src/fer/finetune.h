@@ -133,7 +133,7 @@ struct recipe {
     int epochs;
     double balance;     /* a class is drawn in proportion to its count to the power 1 - balance */
     double pull;        /* towards the old weights, in each update times the rate (L2-SP) */
-    float between;      /* share of the user's pictures moved towards another of their class */
+    bool between;       /* the user's pictures are moved towards others of their class */
     float user_pull;    /* share of the old head's probabilities in a target of the user's */
     float general_pull; /* and of a general picture's */
     bool variants;      /* mirrored and moved copies too */

@@ -13,10 +13,10 @@
 #include "base/rng.h"
 
 /* The cfg's own rules are for training from nothing over many epochs. */
-static const char OVERRIDES[] =
-    "policy=constant\nburn_in=0\nadam=%d\nmomentum=0.9\n"
-    "nesterov=0\nlearning_rate=%lde-9\ndecay=0\nlabel_smooth_eps=0\nmax_grad_norm=0\nema_alpha=%s\n"
-    "class_weights=1";
+static const char OVERRIDES[] = "policy=constant\nburn_in=0\nadam=%d\nmomentum=0.9\n"
+                                "nesterov=0\nlearning_rate=%lde-9\ndecay=0\nlabel_smooth_eps="
+                                "0\nmax_grad_norm=%d\nema_alpha=%s\n"
+                                "class_weights=1";
 
 /* An update by Adam moves each weight by up to the learning rate, and so the first hidden unit by
  * up to the rate times the sum of the feature's absolute values; one along the gradient moves the
@@ -24,13 +24,13 @@ static const char OVERRIDES[] =
  * heads alike however wide they are and however large their features. docs/finetune.md has what
  * each recipe gains and loses. */
 static const struct recipe RECIPES[] = {
-    [FINETUNE_REPLAY] = {.step = 10,
+    [FINETUNE_REPLAY] = {.step = 14,
                          .momentum = true,
                          .batch = 16,
-                         .general = 64,
+                         .general = 80,
                          .updates = 300,
                          .balance = 0.85,
-                         .between = 0.8f,
+                         .between = true,
                          .general_pull = 0.7f,
                          .variants = true,
                          .mean = true},
@@ -63,6 +63,9 @@ const struct recipe *finetune_recipe(enum finetune_method method, bool general)
 #define RATE_MIN 1e-6
 #define RATE_MAX 1e-2
 #define MOMENTUM_RATE_MAX 1e-1
+
+/* Pictures that contradict the general ones would drive descent with momentum away. */
+#define MOST_GRADIENT 1
 
 /* ---- drawing pictures ---- */
 
@@ -136,7 +139,8 @@ static int make_trainer(struct lesson *l, struct head *h, uint64_t seed, struct 
     char overrides[sizeof(OVERRIDES) + 64 + 2 * FINETUNE_MOST_CLASSES];
     /* An integer, which no locale writes in its own way. */
     int length = snprintf(overrides, sizeof(overrides), OVERRIDES, !l->recipe->momentum,
-                          lround(1e9 * learning_rate(l)), l->recipe->mean ? "0.99" : "0");
+                          lround(1e9 * learning_rate(l)), l->recipe->momentum ? MOST_GRADIENT : 0,
+                          l->recipe->mean ? "0.99" : "0");
     for (size_t k = 1; k < l->classes; k++, length += 2)
         memcpy(overrides + length, ",1", 3);
     const struct nn_trainer_options engine = {.first = h->frozen,
@@ -287,7 +291,7 @@ static void put_user(struct lesson *l, size_t i)
 {
     struct class_deck *c = draw_class(l);
     put(l, i, l->all->user, c->row[deck_draw(&c->deck)], l->recipe->user_pull);
-    if (l->recipe->between > 0 && rng_uniform(&l->variant) < l->recipe->between)
+    if (l->recipe->between)
         move_between(l, i, c);
 }
 
