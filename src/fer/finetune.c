@@ -236,6 +236,7 @@ static enum finetune_result prepare(struct tuning *t, struct err *e)
                                        .user = &t->user,
                                        .replay = recipe->general ? &t->replay : NULL,
                                        .norm = pool_norm(&t->user),
+                                       .square = pool_square(&t->user),
                                        .epochs = choose_epochs(t, recipe),
                                        .seed = o->seed,
                                        .report = &t->progress};

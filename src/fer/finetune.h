@@ -86,8 +86,9 @@ enum finetune_result extractor_replay(struct extractor *x, const struct replay *
                                       size_t count, struct pool *pool, struct err *e);
 void pool_release(struct pool *p);
 
-/* The mean over the pictures of the sum of a feature's absolute values. */
+/* The mean over the pictures of the sum of a feature's absolute values, and of their squares. */
 double pool_norm(const struct pool *p);
+double pool_square(const struct pool *p);
 
 /* ---- which pictures are held out ---- */
 
@@ -125,12 +126,14 @@ int finetune_groups(const struct dataset *data, enum finetune_grouping by, size_
 struct recipe {
     double step;    /* of an update, see finetune_lesson.c; 0: `rate` */
     double rate;    /* Adam's */
+    bool momentum;  /* gradient descent with momentum, not Adam */
     size_t batch;   /* pictures of the user in an update */
     size_t general; /* general pictures in an update; 0: the method takes none */
     size_t updates; /* about; passes over the user's pictures follow from it; 0: `epochs` */
     int epochs;
     double balance;     /* a class is drawn in proportion to its count to the power 1 - balance */
     double pull;        /* towards the old weights, in each update times the rate (L2-SP) */
+    bool between;       /* the user's pictures are moved towards others of their class */
     float user_pull;    /* share of the old head's probabilities in a target of the user's */
     float general_pull; /* and of a general picture's */
     bool variants;      /* mirrored and moved copies too */
@@ -145,7 +148,7 @@ struct head_lessons {
     const struct recipe *recipe;
     const struct pool *user;
     const struct pool *replay; /* NULL without general pictures */
-    double norm;               /* pool_norm of the user's */
+    double norm, square;       /* pool_norm and pool_square of the user's */
     int epochs;
     uint64_t seed;
     struct finetune_reporter *report;

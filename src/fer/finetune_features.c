@@ -56,6 +56,15 @@ double pool_norm(const struct pool *p)
     return sum / (double)pictures;
 }
 
+double pool_square(const struct pool *p)
+{
+    const size_t pictures = p->count * p->variants;
+    double sum = 0;
+    for (size_t i = 0; i < pictures * p->width; i++)
+        sum += (double)p->feature[i] * (double)p->feature[i];
+    return sum / (double)pictures;
+}
+
 static int pool_init(struct pool *p, const struct extractor *x, size_t count, size_t variants,
                      struct err *e)
 {

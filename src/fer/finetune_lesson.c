@@ -13,20 +13,25 @@
 #include "base/rng.h"
 
 /* The cfg's own rules are for training from nothing over many epochs. */
-static const char OVERRIDES[] = "policy=constant\nburn_in=0\nadam=1\nlearning_rate=%lde-9\n"
-                                "decay=0\nlabel_smooth_eps=0\nmax_grad_norm=0\nema_alpha=%s\n"
+static const char OVERRIDES[] = "policy=constant\nburn_in=0\nadam=%d\nmomentum=0.9\n"
+                                "nesterov=0\nlearning_rate=%lde-9\ndecay=0\nlabel_smooth_eps="
+                                "0\nmax_grad_norm=%d\nema_alpha=%s\n"
                                 "class_weights=1";
 
 /* An update by Adam moves each weight by up to the learning rate, and so the first hidden unit by
- * up to the rate times the sum of the feature's absolute values: `step`, which makes the rates of
- * wide and narrow heads alike. docs/finetune.md has what each recipe gains and loses. */
+ * up to the rate times the sum of the feature's absolute values; one along the gradient moves the
+ * unit by the rate times the sum of its squares. That product is `step`, which makes the rates of
+ * heads alike however wide they are and however large their features. docs/finetune.md has what
+ * each recipe gains and loses. */
 static const struct recipe RECIPES[] = {
-    [FINETUNE_REPLAY] = {.step = 0.48,
+    [FINETUNE_REPLAY] = {.step = 14,
+                         .momentum = true,
                          .batch = 16,
-                         .general = 48,
+                         .general = 80,
                          .updates = 300,
-                         .balance = 0.75,
-                         .general_pull = 0.3f,
+                         .balance = 0.85,
+                         .between = true,
+                         .general_pull = 0.7f,
                          .variants = true,
                          .mean = true},
     [FINETUNE_DISTIL] = {.step = 0.048,
@@ -57,6 +62,10 @@ const struct recipe *finetune_recipe(enum finetune_method method, bool general)
 
 #define RATE_MIN 1e-6
 #define RATE_MAX 1e-2
+#define MOMENTUM_RATE_MAX 1e-1
+
+/* Pictures that contradict the general ones would drive descent with momentum away. */
+#define MOST_GRADIENT 1
 
 /* ---- drawing pictures ---- */
 
@@ -116,10 +125,12 @@ size_t head_updates(const struct head_lessons *lessons, size_t count)
 
 static double learning_rate(const struct lesson *l)
 {
-    const double norm = l->all->norm > 0 ? l->all->norm : 1;
-    if (l->recipe->step <= 0)
-        return l->recipe->rate;
-    return fmin(fmax(l->recipe->step / norm, RATE_MIN), RATE_MAX);
+    const struct recipe *r = l->recipe;
+    const double scale = r->momentum ? l->all->square : l->all->norm;
+    if (r->step <= 0)
+        return r->rate;
+    return fmin(fmax(r->step / (scale > 0 ? scale : 1), RATE_MIN),
+                r->momentum ? MOMENTUM_RATE_MAX : RATE_MAX);
 }
 
 static int make_trainer(struct lesson *l, struct head *h, uint64_t seed, struct err *e)
@@ -127,7 +138,8 @@ static int make_trainer(struct lesson *l, struct head *h, uint64_t seed, struct 
     const size_t batch = l->recipe->batch + l->general_batch;
     char overrides[sizeof(OVERRIDES) + 64 + 2 * FINETUNE_MOST_CLASSES];
     /* An integer, which no locale writes in its own way. */
-    int length = snprintf(overrides, sizeof(overrides), OVERRIDES, lround(1e9 * learning_rate(l)),
+    int length = snprintf(overrides, sizeof(overrides), OVERRIDES, !l->recipe->momentum,
+                          lround(1e9 * learning_rate(l)), l->recipe->momentum ? MOST_GRADIENT : 0,
                           l->recipe->mean ? "0.99" : "0");
     for (size_t k = 1; k < l->classes; k++, length += 2)
         memcpy(overrides + length, ",1", 3);
@@ -172,13 +184,13 @@ static int sort_classes(struct lesson *l, const uint32_t *row, size_t count, uin
     return 0;
 }
 
-static uint32_t draw_user(struct lesson *l)
+static struct class_deck *draw_class(struct lesson *l)
 {
     const double at = (double)rng_uniform(&l->chance) * l->class[l->classes - 1].upto;
     size_t k = 0;
     while (at >= l->class[k].upto)
         k++;
-    return l->class[k].row[deck_draw(&l->class[k].deck)];
+    return &l->class[k];
 }
 
 /* General pictures that the old head is sure of are in no danger: those it is in doubt about lie
@@ -242,17 +254,45 @@ static void lesson_release(struct lesson *l)
     free(l->target);
 }
 
+/* Chooses a copy of the picture; returns its place in the pool. */
+static size_t draw_variant(struct lesson *l, const struct pool *p, size_t row)
+{
+    const size_t variants = l->recipe->variants ? p->variants : 1;
+    return row * p->variants + (variants > 1 ? rng_below(&l->variant, variants) : 0);
+}
+
 /* Puts one picture in place `i` of the batch. */
 static void put(struct lesson *l, size_t i, const struct pool *p, size_t row, float pull)
 {
-    const size_t variants = l->recipe->variants ? p->variants : 1;
-    const size_t at = row * p->variants + (variants > 1 ? rng_below(&l->variant, variants) : 0);
+    const size_t at = draw_variant(l, p, row);
     const float *prior = p->prior + at * l->classes;
     float *target = l->target + i * l->classes;
     memcpy(l->input + i * l->width, p->feature + at * l->width, l->width * sizeof(float));
     for (size_t k = 0; k < l->classes; k++)
         target[k] = pull * prior[k];
     target[p->label[row]] += 1 - pull;
+}
+
+/* Moves the feature in place `i` some way towards another picture of its class: what lies between
+ * two few pictures of a class belongs to it too (Verma et al. 2019, 1806.05236, there across
+ * classes). */
+static void move_between(struct lesson *l, size_t i, const struct class_deck *c)
+{
+    const struct pool *p = l->all->user;
+    const size_t other = c->row[rng_below(&l->variant, c->deck.count)];
+    const float *feature = p->feature + draw_variant(l, p, other) * l->width;
+    const float share = rng_uniform(&l->variant);
+    float *input = l->input + i * l->width;
+    for (size_t j = 0; j < l->width; j++)
+        input[j] += share * (feature[j] - input[j]);
+}
+
+static void put_user(struct lesson *l, size_t i)
+{
+    struct class_deck *c = draw_class(l);
+    put(l, i, l->all->user, c->row[deck_draw(&c->deck)], l->recipe->user_pull);
+    if (l->recipe->between)
+        move_between(l, i, c);
 }
 
 /* L2-SP (Li et al. 2018, 1802.01483): weights decay towards where they began, apart from Adam's
@@ -272,7 +312,7 @@ static enum finetune_result train(struct lesson *l, struct head *h, size_t updat
     double sum = 0;
     for (size_t u = 0; u < updates; u++) {
         for (size_t i = 0; i < batch; i++)
-            put(l, i, l->all->user, draw_user(l), l->recipe->user_pull);
+            put_user(l, i);
         for (size_t i = 0; i < l->general_batch; i++)
             put(l, batch + i, l->all->replay, draw_general(l), l->recipe->general_pull);
         const double loss = nn_trainer_step(l->trainer, l->input, l->target, NULL);

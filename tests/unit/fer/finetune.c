@@ -121,7 +121,7 @@ static void test_a_limit_on_forgetting_moves_the_head_back(void **state)
     tune_well(&run, "limited");
     assert_true(r->general_after.accuracy < r->general_before.accuracy - 0.3);
     assert_int_equal(r->general_after.n, 200);
-    run.options.max_forget = 40;
+    run.options.max_forget = 20;
     tune_well(&run, "limited");
     const double loose = r->blend;
     run.options.max_forget = 2;
