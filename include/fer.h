@@ -198,13 +198,21 @@ int dataset_read_folder(struct dataset *d, const char *dir, const struct names *
                         const struct folder_options *options, struct folder_report *report,
                         struct err *e);
 
-/* The files below `path` in byte order of the path; a file is itself. Folders yield only files with
- * a known picture extension; the others are listed in `passed_over` (may be NULL). */
+/* Paths of pictures. */
+struct listed_path {
+    char *path;    /* owned */
+    char *problem; /* why it cannot be read, a whole message; NULL: nothing is known; owned */
+};
 struct path_list {
     size_t count, capacity;
-    char **path; /* owned */
+    struct listed_path *entry; /* owned */
 };
 int path_list_add(struct path_list *list, const char *path, struct err *e);
+
+/* Adds the files below `path` in byte order of the path; a file is itself. Folders yield only files
+ * with a known picture extension; the others are listed in `passed_over` (may be NULL). What cannot
+ * be read on the way - a folder, or what may be one - is listed in its place with its problem, and
+ * the walk goes on. Returns 0, or -1 when memory ran out, with both lists as they were. */
 int path_list_walk(struct path_list *list, const char *path, struct path_list *passed_over,
                    struct err *e);
 void path_list_release(struct path_list *list);

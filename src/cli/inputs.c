@@ -77,10 +77,8 @@ static int add_folder(struct inputs *in, const struct common_options *common, co
 {
     struct path_list files = {0}, passed_over = {0};
     struct err reason;
-    int result = 0;
-    if (path_list_walk(&files, folder, &passed_over, &reason)) {
-        result = append_problem(in, folder, reason.text, e);
-    } else if (files.count == 0) {
+    int result = path_list_walk(&files, folder, &passed_over, e);
+    if (result == 0 && files.count == 0) {
         err_set(&reason,
                 "no picture in the folder '%s' (names of pictures end in .jpg, .png "
                 "and so on)",
@@ -88,10 +86,10 @@ static int add_folder(struct inputs *in, const struct common_options *common, co
         result = append_problem(in, folder, reason.text, e);
     }
     for (size_t i = 0; i < passed_over.count; i++)
-        detail(common, "passed over '%s': its name is not a picture's", passed_over.path[i]);
+        detail(common, "passed over '%s': its name is not a picture's", passed_over.entry[i].path);
     for (size_t i = 0; i < files.count && result == 0; i++) {
-        result = append(in, files.path[i], NULL, e);
-        files.path[i] = NULL;
+        result = append(in, files.entry[i].path, files.entry[i].problem, e);
+        files.entry[i] = (struct listed_path){0};
     }
     path_list_release(&files);
     path_list_release(&passed_over);

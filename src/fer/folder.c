@@ -186,7 +186,7 @@ static int read_picture(struct reader *r, size_t i, struct err *e)
 {
     struct image im;
     struct err reason;
-    int failed = image_read(&im, r->list.path[i], 1, &reason);
+    int failed = image_read(&im, r->list.entry[i].path, 1, &reason);
     if (!failed) {
         failed = look_at(r, i, &im, &reason);
         image_release(&im);
@@ -254,8 +254,8 @@ static int keep(struct dataset_growth *g, struct reader *r, size_t i, const unsi
     memcpy(set->pixels + set->count * r->picture, pixels, r->picture);
     set->label[set->count] = r->label[i];
     set->split[set->count] = SPLIT_TRAINING;
-    set->path[set->count] = r->list.path[i];
-    r->list.path[i] = NULL;
+    set->path[set->count] = r->list.entry[i].path;
+    r->list.entry[i].path = NULL;
     set->count++;
     return 0;
 }
@@ -275,15 +275,26 @@ static int sort_picture(struct dataset_growth *g, struct reader *r, size_t i,
     if (r->found[i] == FOUND_FACE)
         return keep(g, r, i, r->face + i * r->picture, e);
     struct err line;
-    err_set(&line, "no face found in '%s'", r->list.path[i]);
+    err_set(&line, "no face found in '%s'", r->list.entry[i].path);
     return report_add(report, &report->without_face, strdup(line.text), e);
+}
+
+/* What cannot be read on the way is an error: pictures must not be missing in silence. */
+static int walk(struct path_list *list, const char *dir, struct err *e)
+{
+    if (path_list_walk(list, dir, NULL, e))
+        return -1;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->entry[i].problem)
+            return err_set(e, "%s", list->entry[i].problem);
+    return 0;
 }
 
 /* Finds the pictures below `dir` and their labels. */
 static int list_pictures(struct reader *r, const char *dir, const struct names *names,
                          struct err *e)
 {
-    if (check_folders(dir, names, e) || path_list_walk(&r->list, dir, NULL, e))
+    if (check_folders(dir, names, e) || walk(&r->list, dir, e))
         return -1;
     if (r->list.count == 0)
         return label_error(
@@ -293,9 +304,11 @@ static int list_pictures(struct reader *r, const char *dir, const struct names *
     if (reader_allocate(r, e))
         return -1;
     const size_t length = strlen(dir), start = length + (dir[length - 1] != '/');
-    for (size_t i = 0; i < r->list.count; i++)
-        if (find_label(r->list.path[i], r->list.path[i] + start, names, &r->label[i], e))
+    for (size_t i = 0; i < r->list.count; i++) {
+        const char *path = r->list.entry[i].path;
+        if (find_label(path, path + start, names, &r->label[i], e))
             return -1;
+    }
     return 0;
 }
 

@@ -7,31 +7,33 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
 
+static int grow(struct path_list *list, struct err *e)
+{
+    const size_t capacity = list->capacity ? list->capacity * 2 : 64;
+    struct listed_path *grown = reallocarray(list->entry, capacity, sizeof(*grown));
+    if (!grown)
+        return err_memory(e);
+    list->entry = grown;
+    list->capacity = capacity;
+    return 0;
+}
+
 /* Takes `path` over, in every case. */
 static int append(struct path_list *list, char *path, struct err *e)
 {
     if (!path)
         return err_memory(e);
-    if (list->count == list->capacity) {
-        const size_t capacity = list->capacity ? list->capacity * 2 : 64;
-        char **grown = capacity > SIZE_MAX / sizeof(*grown)
-                           ? NULL
-                           : realloc(list->path, capacity * sizeof(*grown));
-        if (!grown) {
-            free(path);
-            return err_memory(e);
-        }
-        list->path = grown;
-        list->capacity = capacity;
+    if (list->count == list->capacity && grow(list, e)) {
+        free(path);
+        return -1;
     }
-    list->path[list->count++] = path;
+    list->entry[list->count++] = (struct listed_path){path, NULL};
     return 0;
 }
 
@@ -42,26 +44,30 @@ int path_list_add(struct path_list *list, const char *path, struct err *e)
 
 static void shrink(struct path_list *list, size_t count)
 {
-    while (list->count > count)
-        free(list->path[--list->count]);
+    while (list->count > count) {
+        const struct listed_path *last = &list->entry[--list->count];
+        free(last->path);
+        free(last->problem);
+    }
 }
 
 void path_list_release(struct path_list *list)
 {
     shrink(list, 0);
-    free(list->path);
+    free(list->entry);
     memset(list, 0, sizeof(*list));
 }
 
 static int compare_paths(const void *a, const void *b)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    const struct listed_path *one = a, *other = b;
+    return strcmp(one->path, other->path);
 }
 
 static void sort_from(struct path_list *list, size_t first)
 {
     if (list->count > first)
-        qsort(list->path + first, list->count - first, sizeof(*list->path), compare_paths);
+        qsort(list->entry + first, list->count - first, sizeof(*list->entry), compare_paths);
 }
 
 /* ---- the walk ---- */
@@ -79,25 +85,33 @@ struct walk {
     struct path_list *passed_over; /* may be NULL */
 };
 
-static int folder_error(struct err *e, const char *path)
+/* Lists what cannot be read, for errno's reason. */
+static int list_problem(const struct walk *walk, const char *path, const char *kind, struct err *e)
 {
-    return err_set(e, "cannot read the folder '%s': %s", path, strerror(errno));
+    struct err problem;
+    err_set(&problem, "cannot read %s'%s': %s", kind, path, strerror(errno));
+    if (path_list_add(walk->pictures, path, e))
+        return -1;
+    char **last = &walk->pictures->entry[walk->pictures->count - 1].problem;
+    *last = strdup(problem.text);
+    return *last ? 0 : err_memory(e);
 }
 
 /* The paths of everything in a folder, in any order. The folder is closed again before any below it
  * is opened, so that a deep tree does not run out of file descriptors. */
-static int list_folder(struct path_list *entries, const char *path, struct err *e)
+static int list_folder(const struct walk *walk, const char *path, struct path_list *entries,
+                       struct err *e)
 {
     DIR *stream = opendir(path);
     if (!stream)
-        return folder_error(e, path);
+        return list_problem(walk, path, "the folder ", e);
     int result = 0;
     const struct dirent *entry;
-    while (errno = 0, (entry = readdir(stream)) != NULL && result == 0)
+    while (result == 0 && (errno = 0, (entry = readdir(stream)) != NULL))
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             result = append(entries, path_join(path, entry->d_name), e);
-    if (!entry && errno)
-        result = folder_error(e, path);
+    if (result == 0 && errno)
+        result = list_problem(walk, path, "the folder ", e);
     closedir(stream);
     return result;
 }
@@ -124,7 +138,7 @@ static int walk_entry(const struct walk *walk, const struct folder *parent, cons
     if (stat(path, &status)) {
         /* A link to nowhere: the picture it promised is reported by who reads it. */
         if (errno != ENOENT && errno != ELOOP)
-            return err_set(e, "cannot read '%s': %s", path, strerror(errno));
+            return list_problem(walk, path, "", e);
         status.st_mode = S_IFREG;
     }
     if (S_ISDIR(status.st_mode)) {
@@ -143,9 +157,9 @@ static int walk_entry(const struct walk *walk, const struct folder *parent, cons
 static int walk_folder(const struct walk *walk, const struct folder *folder, struct err *e)
 {
     struct path_list entries = {0};
-    int result = list_folder(&entries, folder->path, e);
+    int result = list_folder(walk, folder->path, &entries, e);
     for (size_t i = 0; i < entries.count && result == 0; i++)
-        result = walk_entry(walk, folder, entries.path[i], e);
+        result = walk_entry(walk, folder, entries.entry[i].path, e);
     path_list_release(&entries);
     return result;
 }

@@ -188,6 +188,32 @@ nothing here.png" ]
     [[ $stderr == *"no picture in the folder '$W/none'"* ]]
 }
 
+@test "a folder below that cannot be read has its row, and everything else stays" {
+    mkdir -p "$W/in/closed"
+    cp p/b.png "$W/in/b.png"
+    cp p/b.png "$W/in/closed/hidden.png"
+    cp p/b.png "$W/in/z.png"
+    ln -s "$(printf 'n%.0s' {1..300})" "$W/in/long"
+    run -1 --separate-stderr "$FERCLI" detect "$W/in"
+    [ "$(printf '%s\n' "${lines[@]:1}")" = "$W/in/b.png,,,,,,,no_face
+$W/in/closed/hidden.png,,,,,,,no_face
+$W/in/long,,,,,,,unreadable
+$W/in/z.png,,,,,,,no_face" ]
+    [ "$stderr" = "fercli: cannot read '$W/in/long': File name too long" ]
+    rm "$W/in/long"
+    chmod 0 "$W/in/closed"
+    # To root nothing is closed, unless it gives up its capabilities.
+    plainly=()
+    [ "$(id -u)" -ne 0 ] || plainly=(setpriv --bounding-set=-all --inh-caps=-all)
+    "${plainly[@]}" true || skip "root cannot give up its capabilities here"
+    run -1 --separate-stderr "${plainly[@]}" "$FERCLI" detect "$W/in"
+    chmod 755 "$W/in/closed"
+    [ "$(printf '%s\n' "${lines[@]:1}")" = "$W/in/b.png,,,,,,,no_face
+$W/in/closed,,,,,,,unreadable
+$W/in/z.png,,,,,,,no_face" ]
+    [ "$stderr" = "fercli: cannot read the folder '$W/in/closed': Permission denied" ]
+}
+
 @test "other formats of picture have the same rows" {
     draw "$W/a.pgm" 120 120 128 30 30 60 1
     cp "$W/a.pgm" "$W/b.tiff" # what counts is the content

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -209,6 +210,18 @@ static void test_folder_without_pictures_is_refused(void **state)
     assert_refused("empty/happy/notes.txt", FACE_AUTO, "notes.txt': Not a directory");
 }
 
+/* A link to a name that no file system takes, so that root cannot follow it either. */
+static void test_what_cannot_be_walked_is_an_error(void **state)
+{
+    (void)state;
+    char name[301];
+    memset(name, 'n', 300);
+    name[300] = '\0';
+    write_square("walk/happy/a.png", SIZE, 1);
+    assert_int_equal(symlink(name, scratch_file("walk/happy/b")), 0);
+    assert_refused("walk", FACE_AUTO, "walk/happy/b': File name too long");
+}
+
 /* ---- photographs and crops
  * ----------------------------------------------------------------------- */
 
@@ -407,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_folder_of_another_name_is_refused),
         cmocka_unit_test(test_picture_without_a_label_is_refused),
         cmocka_unit_test(test_folder_without_pictures_is_refused),
+        cmocka_unit_test(test_what_cannot_be_walked_is_an_error),
         cmocka_unit_test(test_detection_takes_the_largest_face_and_lists_pictures_without),
         cmocka_unit_test(test_whole_pictures_need_no_detector),
         cmocka_unit_test(test_faces_in_half_of_the_pictures_are_photographs),
