@@ -53,12 +53,48 @@ struct image_request {
 int image_read_as(struct image *im, const char *path, const struct image_request *request,
                   int *reduction, struct err *e);
 
+/* A whole picture file in memory; borrowed. */
+struct image_bytes {
+    const unsigned char *data;
+    size_t size;
+};
+
+/* image_read_as for a file that is in memory already; `name` stands for the path in messages. */
+int image_decode_as(struct image *im, const struct image_bytes *source, const char *name,
+                    const struct image_request *request, int *reduction, struct err *e);
+
 /* Writes an 8-bit grey or RGB PNG atomically. */
 int image_write_png(const struct image *im, const char *path, struct err *e);
 
 /* Does the name end as picture files do, in any case: .png .jpg .jpeg .jpe .jfif .webp .tif .tiff
  * .heic .heif .hif .avif .gif .bmp .dib .pnm .pbm .pgm .ppm? */
 bool image_has_known_extension(const char *path);
+
+/* ---- motion JPEG ---- */
+
+/* Cuts a stream of JPEG pictures, one behind the other, into its frames as the bytes come. Begins
+ * zeroed but for `max_bytes`. */
+struct mjpeg_splitter {
+    size_t max_bytes; /* of a frame */
+    int state;        /* the rest is mjpeg.c's */
+    size_t at, back;
+};
+
+enum mjpeg_part {
+    MJPEG_NOTHING, /* more bytes are needed; at the end of the stream: there is no more */
+    MJPEG_FILLING, /* to be passed over: padding between frames, the rest of a damaged one */
+    MJPEG_FRAME,   /* from the marker that starts an image to the one that ends it */
+    MJPEG_DAMAGED  /* to be passed over: a frame that is cut short, too long or without markers
+                      where they must be, or bytes between frames that start none */
+};
+
+/* Looks at the `size` bytes that come next, `ended` when they are the stream's last. `*length`
+ * becomes how many of them, from the first on, the part takes: drop these and call again. A frame
+ * is whole as far as its marker segments say (ITU-T T.81, annex B); whether it can be decoded is
+ * for image_decode_as to tell. `reason` is filled for MJPEG_DAMAGED. Behind damage the stream goes
+ * on at the next marker that starts an image. */
+enum mjpeg_part mjpeg_next(struct mjpeg_splitter *s, const unsigned char *bytes, size_t size,
+                           bool ended, size_t *length, struct err *reason);
 
 /* ---- faces ---- */
 

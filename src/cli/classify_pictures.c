@@ -2,7 +2,7 @@
  *
  * Pictures are decoded and their faces cut out by several threads, each picture by one; the faces
  * of some pictures are then classified together, because the network runs in batches of a fixed
- * size; then their rows are written, in the order of the inputs. */
+ * size; then their rows are written, in the order of the source. */
 #include "cli/classify_pictures.h"
 
 #include <stdio.h>
@@ -21,7 +21,7 @@
 
 struct run {
     const struct classification *job;
-    const struct inputs *in;
+    struct source *source;
     int size, classes; /* of the network's input; of its output */
     struct picture_reader reader;
     struct resumption done;        /* pictures whose rows the output has already */
@@ -65,13 +65,13 @@ static int open_rows(struct run *r, struct err *e)
         return err_memory(e);
     }
     memcpy(columns, BOX_COLUMNS, sizeof(BOX_COLUMNS));
-    columns[0].width = inputs_width(r->in);
+    columns[0].width = source_width(r->source);
     order_outputs(r->output_of, names);
     for (int i = 0; i < r->classes; i++)
         columns[BOX_COUNT + (size_t)i] =
             (struct column){names->name[r->output_of[i]], CELL_REAL, 4, 6, 1};
     columns[count - 1] = (struct column){"status", CELL_TEXT, 0, 0, 0};
-    r->rows = resume_rows(r->job->options, columns, count, r->in, &r->done, e);
+    r->rows = resume_rows(r->job->options, columns, count, &r->source->in, &r->done, e);
     free(columns);
     return r->rows ? 0 : -1;
 }
@@ -99,7 +99,7 @@ static int write_face(const struct run *r, const struct picture *p, size_t numbe
 {
     struct rows *rows = r->rows;
     const struct face *face = &p->faces[number];
-    rows_text(rows, p->path);
+    rows_text(rows, p->input.path);
     rows_integer(rows, (long)number);
     rows_integer(rows, face->x);
     rows_integer(rows, face->y);
@@ -133,7 +133,7 @@ static int write_annotated(const struct run *r, const struct picture *p, const f
         texts[i] = label[i];
     }
     if (result == 0)
-        result = faces_write_annotated(o, p->path, p->faces, texts, p->count, e);
+        result = faces_write_annotated(o, &p->input, p->faces, texts, p->count, e);
     free(texts);
     free(label);
     return result;
@@ -149,7 +149,7 @@ static int write_picture(struct run *r, const struct picture *p, const float *pr
         return -1;
     }
     if (p->count == 0) {
-        rows_text(r->rows, p->path);
+        rows_text(r->rows, p->input.path);
         rows_empties(r->rows, BOX_COUNT - 1 + (size_t)r->classes);
         rows_text(r->rows, picture_status(p));
         return rows_end(r->rows);
@@ -220,10 +220,25 @@ static bool has_waited_enough(const struct run *r)
 
 /* ---- the pipeline ---- */
 
-static void prepare(void *context, int worker, size_t number, void *item)
+static enum pipeline_taken take(void *context, void *item, bool wait)
 {
     struct run *r = context;
-    picture_read(&r->reader, worker, &r->in->input[r->done.pictures + number], item);
+    struct picture *p = item;
+    return source_take(r->source, &p->input, wait);
+}
+
+static void stop(void *context)
+{
+    struct run *r = context;
+    source_stop(r->source);
+}
+
+static void prepare(void *context, int worker, void *item)
+{
+    struct run *r = context;
+    picture_read(&r->reader, worker, item);
+    if (!r->job->options->faces.annotate)
+        picture_drop_bytes(item);
 }
 
 static void discard(void *item)
@@ -255,18 +270,28 @@ static int finish(void *context, size_t number, void *item)
     return has_waited_enough(r) ? finish_waiting(r) : 0;
 }
 
+/* Nobody is to wait for a row that waits for a picture. */
+static int idle(void *context)
+{
+    struct run *r = context;
+    return r->count > 0 ? finish_waiting(r) : 0;
+}
+
 static int take_all(struct run *r, struct err *e)
 {
-    const struct pipeline pipeline = {.count = r->in->count - r->done.pictures,
-                                      .item_size = sizeof(struct picture),
-                                      .threads = nn_threads(),
+    source_skip(r->source, r->done.pictures);
+    const struct pipeline pipeline = {.item_size = sizeof(struct picture),
+                                      .threads = source_threads(r->source, nn_threads()),
+                                      .take = take,
+                                      .stop = stop,
                                       .prepare = prepare,
                                       .finish = finish,
+                                      .idle = idle,
                                       .discard = discard,
                                       .context = r};
     if (r->done.unreadable)
         r->status = STATUS_PARTIAL;
-    progress_start(&r->job->options->common, "classify", r->in->count);
+    progress_start(&r->job->options->common, "classify", source_count(r->source));
     const int result = pipeline_run(&pipeline, e);
     /* After Ctrl-C, or without the detector, what was begun is still written. */
     if (r->count > 0)
@@ -307,11 +332,11 @@ static void release(struct run *r)
     free(r->output_of);
 }
 
-int classify_pictures(const struct classification *job, const struct inputs *in)
+int classify_pictures(const struct classification *job, struct source *source)
 {
     struct err e;
     struct run r = {.job = job,
-                    .in = in,
+                    .source = source,
                     .size = nn_net_input(job->model->net).width,
                     .classes = job->model->names.count};
     r.classifier = classifier_new(job->model, job->tta, &e);

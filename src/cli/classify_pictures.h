@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "cli/faces_common.h"
+#include "cli/source.h"
 #include "fer.h"
 
 struct classification {
@@ -15,8 +16,8 @@ struct classification {
     double reject_below; /* the label becomes `uncertain` when the top probability is lower */
 };
 
-/* Classifies the faces of all inputs and prints the rows, in the order of the inputs. Returns the
+/* Classifies the faces of all pictures and prints the rows, in the order of the source. Returns the
  * exit status. */
-int classify_pictures(const struct classification *job, const struct inputs *in);
+int classify_pictures(const struct classification *job, struct source *source);
 
 #endif

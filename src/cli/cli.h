@@ -35,6 +35,9 @@ void detail(const struct common_options *common, const char *format, ...)
  * made; a blocked read of the main thread ends too. A second signal ends the program at once. */
 extern atomic_int interrupted;
 void interruption_catch(void);
+/* From now on an interruption also writes to this eventfd, which ends a wait of any thread; -1: to
+ * none. */
+void interruption_wakes(int fd);
 
 /* A bar with rate and time left on standard error, only where that is a terminal and neither
  * --quiet nor

@@ -77,6 +77,10 @@ static const char *misplaced_option(const struct classify_options *o)
         return "--files-from";
     if (o->pictures.inputs.nul)
         return "--null";
+    if (o->pictures.inputs.stream)
+        return "--stream";
+    if (o->pictures.inputs.mjpeg)
+        return "--stream-mjpeg";
     if (o->pictures.inputs.shard)
         return "--shard";
     if (o->pictures.inputs.resume)
@@ -155,16 +159,16 @@ static int classify_inputs(const struct classify_options *o, const struct model 
                                        .mode = face_mode(o),
                                        .tta = o->tta,
                                        .reject_below = o->reject_below};
-    struct inputs in;
+    struct source source;
     struct err e;
     if (faces_prepare(&o->pictures, &e) ||
-        inputs_collect(&in, &o->pictures.common, &o->pictures.inputs, operand_count, operands,
-                       &e)) {
+        source_open(&source, &o->pictures.common, &o->pictures.inputs, operand_count, operands,
+                    &e)) {
         complain("%s", e.text);
         return STATUS_PARTIAL;
     }
-    int status = classify_pictures(&job, &in);
-    inputs_release(&in);
+    int status = classify_pictures(&job, &source);
+    source_close(&source);
     return status;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/pipeline.h"
 #include "cli/resume.h"
 #include "cli/rows.h"
+#include "cli/source.h"
 
 static const struct picture_options DEFAULTS = PICTURE_DEFAULTS;
 
@@ -22,7 +23,7 @@ static const struct column COLUMNS[] = {
 
 struct detection {
     const struct picture_options *options;
-    const struct inputs *in;
+    struct source source;
     struct picture_reader reader;
     struct resumption done; /* pictures whose rows the output has already */
     struct rows *rows;
@@ -71,7 +72,7 @@ static int write_annotated(const struct detection *d, struct picture *p)
         texts[i] = score[i];
     }
     if (result == 0)
-        result = faces_write_annotated(&d->options->faces, p->path, p->faces, texts, p->count,
+        result = faces_write_annotated(&d->options->faces, &p->input, p->faces, texts, p->count,
                                        &p->trouble);
     free(texts);
     free(score);
@@ -80,13 +81,27 @@ static int write_annotated(const struct detection *d, struct picture *p)
 
 /* ---- the pipeline ---- */
 
-static void prepare(void *context, int worker, size_t number, void *item)
+static enum pipeline_taken take(void *context, void *item, bool wait)
 {
     struct detection *d = context;
     struct picture *p = item;
-    picture_read(&d->reader, worker, &d->in->input[d->done.pictures + number], p);
+    return source_take(&d->source, &p->input, wait);
+}
+
+static void stop(void *context)
+{
+    struct detection *d = context;
+    source_stop(&d->source);
+}
+
+static void prepare(void *context, int worker, void *item)
+{
+    struct detection *d = context;
+    struct picture *p = item;
+    picture_read(&d->reader, worker, p);
     if (p->outcome == PICTURE_DONE && write_annotated(d, p))
         p->outcome = PICTURE_NOT_WRITTEN;
+    picture_drop_bytes(p);
 }
 
 static void discard(void *item)
@@ -105,9 +120,9 @@ static int finish(void *context, size_t number, void *item)
         d->status = p->outcome == PICTURE_NO_DETECTOR ? STATUS_UNUSABLE : STATUS_PARTIAL;
     }
     if (p->outcome == PICTURE_DONE)
-        result = write_faces(d->rows, p->path, p->faces, p->count);
+        result = write_faces(d->rows, p->input.path, p->faces, p->count);
     else if (p->outcome == PICTURE_UNREADABLE)
-        result = write_without_face(d->rows, p->path, picture_status(p));
+        result = write_without_face(d->rows, p->input.path, picture_status(p));
     else
         result = -1;
     picture_release(p);
@@ -117,14 +132,15 @@ static int finish(void *context, size_t number, void *item)
 
 static int run_pipeline(struct detection *d, struct err *e)
 {
-    const struct pipeline pipeline = {.count = d->in->count - d->done.pictures,
-                                      .item_size = sizeof(struct picture),
-                                      .threads = nn_threads(),
+    const struct pipeline pipeline = {.item_size = sizeof(struct picture),
+                                      .threads = source_threads(&d->source, nn_threads()),
+                                      .take = take,
+                                      .stop = stop,
                                       .prepare = prepare,
                                       .finish = finish,
                                       .discard = discard,
                                       .context = d};
-    progress_start(&d->options->common, "detect", d->in->count);
+    progress_start(&d->options->common, "detect", source_count(&d->source));
     const int result = pipeline_run(&pipeline, e);
     progress_end();
     return result;
@@ -135,12 +151,13 @@ static enum status detect_all(struct detection *d)
     struct err e;
     struct column columns[COLUMN_COUNT];
     memcpy(columns, COLUMNS, sizeof(COLUMNS));
-    columns[0].width = inputs_width(d->in);
-    d->rows = resume_rows(d->options, columns, COLUMN_COUNT, d->in, &d->done, &e);
+    columns[0].width = source_width(&d->source);
+    d->rows = resume_rows(d->options, columns, COLUMN_COUNT, &d->source.in, &d->done, &e);
     if (!d->rows) {
         complain("%s", e.text);
         return STATUS_PARTIAL;
     }
+    source_skip(&d->source, d->done.pictures);
     if (d->done.unreadable)
         d->status = STATUS_PARTIAL;
     if (run_pipeline(d, &e)) {
@@ -157,7 +174,6 @@ static enum status detect_all(struct detection *d)
 static int run(const void *options, int operand_count, char **operands)
 {
     const struct picture_options *o = options;
-    struct inputs in;
     struct err e;
     if (resume_check(o, &e) || inputs_check(&o->inputs, operand_count, operands, &e)) {
         complain("detect: %s (see 'fercli detect --help')", e.text);
@@ -166,7 +182,6 @@ static int run(const void *options, int operand_count, char **operands)
     interruption_catch();
     nn_set_threads(o->common.threads);
     struct detection d = {.options = o,
-                          .in = &in,
                           .reader = {.options = &o->faces,
                                      .max_pixels = (unsigned)o->inputs.max_pixels,
                                      .mode = FACE_DETECT,
@@ -177,11 +192,11 @@ static int run(const void *options, int operand_count, char **operands)
         complain("%s", e.text);
         status = STATUS_UNUSABLE;
     } else if (faces_prepare(o, &e) ||
-               inputs_collect(&in, &o->common, &o->inputs, operand_count, operands, &e)) {
+               source_open(&d.source, &o->common, &o->inputs, operand_count, operands, &e)) {
         complain("%s", e.text);
     } else {
         status = detect_all(&d);
-        inputs_release(&in);
+        source_close(&d.source);
     }
     picture_reader_release(&d.reader);
     return status;

@@ -16,6 +16,12 @@ const struct option_spec INPUT_OPTIONS[] = {
                 "work also on the paths listed in FILE, one a line"),
     OPTION_FLAG("null", '0', struct picture_options, inputs.nul,
                 "paths in lists end with a NUL byte, not with the line (as from find -print0)"),
+    OPTION_FLAG("stream", 0, struct picture_options, inputs.stream,
+                "read paths from standard input and write the rows of each as soon as no other "
+                "path waits, for a program that asks and waits for the answer"),
+    OPTION_TEXT("stream-mjpeg", 0, struct picture_options, inputs.mjpeg, "FILE",
+                "work on the frames of a motion JPEG, pictures one behind the other in FILE or on "
+                "standard input (-)"),
     OPTION_TEXT(
         "shard", 0, struct picture_options, inputs.shard, "K/N",
         "work on the Kth of N parts of the pictures; the parts' rows in order are those of all"),
@@ -218,14 +224,16 @@ int faces_write_crops(const struct face_options *o, const struct crop_form *form
     return result;
 }
 
-int faces_write_annotated(const struct face_options *o, const char *path, const struct face *faces,
-                          const char *const *texts, size_t count, struct err *e)
+int faces_write_annotated(const struct face_options *o, const struct input *input,
+                          const struct face *faces, const char *const *texts, size_t count,
+                          struct err *e)
 {
     if (!o->annotate)
         return 0;
     struct image colour = {0};
-    char *target = output_path(o->annotate, path, "-faces.png");
-    int result = target ? image_read(&colour, path, 3, e) : err_memory(e);
+    const struct image_request request = {.channels = 3};
+    char *target = output_path(o->annotate, input->path, "-faces.png");
+    int result = target ? input_decode(&colour, input, &request, NULL, e) : err_memory(e);
     if (result == 0)
         result = annotate(&colour, faces, texts, count, e);
     if (result == 0)

@@ -53,8 +53,9 @@ int faces_write_crops(const struct face_options *o, const struct crop_form *form
                       struct err *e);
 
 /* The picture with boxes and texts into --annotate. Nothing without --annotate. */
-int faces_write_annotated(const struct face_options *o, const char *path, const struct face *faces,
-                          const char *const *texts, size_t count, struct err *e);
+int faces_write_annotated(const struct face_options *o, const struct input *input,
+                          const struct face *faces, const char *const *texts, size_t count,
+                          struct err *e);
 
 /* A file name for what is made of the picture `path`: its path with `+` for `/`, `up` for a leading
  * `..`, and `suffix`. A name that would not lead back to one path (control characters, a `+` of its

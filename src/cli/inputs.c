@@ -13,6 +13,25 @@
 
 #define MAX_SHARDS 1000000
 
+void input_release(struct input *input)
+{
+    free(input->path);
+    free(input->problem);
+    free(input->bytes);
+    *input = (struct input){0};
+}
+
+int input_decode(struct image *im, const struct input *input, const struct image_request *request,
+                 int *reduction, struct err *e)
+{
+    const struct image_bytes bytes = {input->bytes, input->size};
+    if (!input->bytes)
+        return image_read_as(im, input->path, request, reduction, e);
+    return image_decode_as(im, &bytes, input->path, request, reduction, e);
+}
+
+/* ---- options ---- */
+
 /* "K/N" with 1 <= K <= N. */
 static int parse_shard(const char *text, long *k, long *n, struct err *e)
 {
@@ -26,10 +45,31 @@ static int parse_shard(const char *text, long *k, long *n, struct err *e)
     return 0;
 }
 
+/* A stream has no end that could be known and nothing to begin again from. */
+static int check_stream(const struct input_options *o, int operand_count, char *const *operands,
+                        struct err *e)
+{
+    const char *name = o->stream ? "--stream" : "--stream-mjpeg";
+    if (o->stream && o->mjpeg)
+        return err_set(e, "--stream and --stream-mjpeg exclude each other");
+    for (int i = 0; i < operand_count; i++)
+        if (o->mjpeg || i > 0 || strcmp(operands[i], "-") != 0)
+            return err_set(e, "%s names the pictures: no INPUT such as '%s' goes with it", name,
+                           operands[i]);
+    const char *misplaced = o->files_from        ? "--files-from"
+                            : o->shard           ? "--shard"
+                            : o->resume          ? "--resume"
+                            : o->nul && o->mjpeg ? "--null"
+                                                 : NULL;
+    return misplaced ? err_set(e, "%s does not go with %s", misplaced, name) : 0;
+}
+
 int inputs_check(const struct input_options *o, int operand_count, char *const *operands,
                  struct err *e)
 {
     long k, n;
+    if (o->stream || o->mjpeg)
+        return check_stream(o, operand_count, operands, e);
     if (o->shard && parse_shard(o->shard, &k, &n, e))
         return -1;
     int lists = o->files_from && strcmp(o->files_from, "-") == 0;
@@ -43,6 +83,8 @@ int inputs_check(const struct input_options *o, int operand_count, char *const *
         return err_set(e, "option '--null' (-0) is about a list: give '-' or --files-from too");
     return 0;
 }
+
+/* ---- collecting ---- */
 
 /* Takes both strings over in every case; `problem` may be NULL. */
 static int append(struct inputs *in, char *path, char *problem, struct err *e)
@@ -62,11 +104,11 @@ static int append(struct inputs *in, char *path, char *problem, struct err *e)
         free(problem);
         return err_memory(e);
     }
-    in->input[in->count++] = (struct input){path, problem};
+    in->input[in->count++] = (struct input){.path = path, .problem = problem};
     return 0;
 }
 
-static int append_problem(struct inputs *in, const char *path, const char *problem, struct err *e)
+int inputs_add_problem(struct inputs *in, const char *path, const char *problem, struct err *e)
 {
     char *text = strdup(problem);
     return text ? append(in, strdup(path), text, e) : err_memory(e);
@@ -83,7 +125,7 @@ static int add_folder(struct inputs *in, const struct common_options *common, co
                 "no picture in the folder '%s' (names of pictures end in .jpg, .png "
                 "and so on)",
                 folder);
-        result = append_problem(in, folder, reason.text, e);
+        result = inputs_add_problem(in, folder, reason.text, e);
     }
     for (size_t i = 0; i < passed_over.count; i++)
         detail(common, "passed over '%s': its name is not a picture's", passed_over.entry[i].path);
@@ -114,7 +156,7 @@ static int add_entry(struct inputs *in, const struct common_options *common, cha
     if (length == 0)
         return 0;
     if (strlen(entry) < length)
-        return append_problem(in, entry, "the list of paths has NUL bytes in it: add -0", e);
+        return inputs_add_problem(in, entry, "the list of paths has NUL bytes in it: add -0", e);
     return add_path(in, common, entry, e);
 }
 
@@ -126,7 +168,7 @@ static int add_list(struct inputs *in, const struct common_options *common, cons
     FILE *stream = standard ? stdin : fopen(path, "rb");
     if (!stream) {
         err_set(&reason, "cannot open the list '%s': %s", path, strerror(errno));
-        return append_problem(in, path, reason.text, e);
+        return inputs_add_problem(in, path, reason.text, e);
     }
     char separator = nul ? '\0' : '\n';
     char *entry = NULL;
@@ -138,7 +180,7 @@ static int add_list(struct inputs *in, const struct common_options *common, cons
         result = add_entry(in, common, entry, (size_t)length, separator, e);
     if (result == 0 && !interrupted && ferror(stream)) {
         err_set(&reason, "cannot read the list '%s': %s", path, strerror(errno));
-        result = append_problem(in, path, reason.text, e);
+        result = inputs_add_problem(in, path, reason.text, e);
     }
     free(entry);
     if (!standard)
@@ -154,12 +196,10 @@ static void keep_shard(struct inputs *in, long k, long n)
     const size_t begin = in->count / parts * (part - 1) + in->count % parts * (part - 1) / parts;
     const size_t end = in->count / parts * part + in->count % parts * part / parts;
     for (size_t i = 0; i < in->count; i++) {
-        if (i < begin || i >= end) {
-            free(in->input[i].path);
-            free(in->input[i].problem);
-        } else {
+        if (i < begin || i >= end)
+            input_release(&in->input[i]);
+        else
             in->input[i - begin] = in->input[i];
-        }
     }
     in->count = end - begin;
 }
@@ -198,10 +238,8 @@ int inputs_width(const struct inputs *in)
 
 void inputs_release(struct inputs *in)
 {
-    for (size_t i = 0; i < in->count; i++) {
-        free(in->input[i].path);
-        free(in->input[i].problem);
-    }
+    for (size_t i = 0; i < in->count; i++)
+        input_release(&in->input[i]);
     free(in->input);
     *in = (struct inputs){0};
 }

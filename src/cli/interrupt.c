@@ -7,10 +7,12 @@
  * its own while it was loaded (OpenBLAS does, below OpenCV); those do not block the signals and
  * compute nothing of ours, so a handler is there for them too. Either way the main thread is
  * nudged, lest it stay in a blocked read; the nudge's handler does nothing, on a stack of its own.
+ * A thread that waits for a stream has an eventfd to be woken by.
  */
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/eventfd.h>
 
 #include "cli/cli.h"
 
@@ -19,6 +21,12 @@
 atomic_int interrupted;
 
 static pthread_t main_thread;
+static atomic_int woken = -1; /* an eventfd */
+
+void interruption_wakes(int fd)
+{
+    woken = fd;
+}
 
 static void on_nudge(int number)
 {
@@ -29,6 +37,8 @@ static void on_nudge(int number)
 static void take(int number)
 {
     if (atomic_exchange(&interrupted, number) == 0) {
+        if (woken >= 0)
+            eventfd_write(woken, 1);
         pthread_kill(main_thread, NUDGE);
         return;
     }

@@ -5,9 +5,16 @@
 
 void picture_release(struct picture *p)
 {
+    input_release(&p->input);
     free(p->faces);
     free(p->pixels);
     *p = (struct picture){0};
+}
+
+void picture_drop_bytes(struct picture *p)
+{
+    free(p->input.bytes);
+    p->input.bytes = NULL;
 }
 
 const char *picture_status(const struct picture *p)
@@ -53,14 +60,14 @@ struct view {
     int reduction;
 };
 
-static int read_view(const struct picture_reader *r, const char *path, bool reduced, struct view *v,
-                     struct err *e)
+static int read_view(const struct picture_reader *r, const struct input *input, bool reduced,
+                     struct view *v, struct err *e)
 {
     struct image_request request = {.channels = 1, .max_pixels = r->max_pixels};
     v->reduction = 1;
     if (reduced)
         detector_allow_reduction(&r->options->detector, &request);
-    return image_read_as(&v->grey, path, &request, &v->reduction, e);
+    return input_decode(&v->grey, input, &request, &v->reduction, e);
 }
 
 static bool is_whole(const struct picture_reader *r, const struct image *grey)
@@ -124,7 +131,7 @@ static bool needs_more_pixels(const struct picture_reader *r, const struct pictu
 static enum picture_outcome take_faces(struct picture_reader *r, int worker, struct picture *p,
                                        struct view *v)
 {
-    if (read_view(r, p->path, r->mode != FACE_WHOLE, v, &p->trouble))
+    if (read_view(r, &p->input, r->mode != FACE_WHOLE, v, &p->trouble))
         return PICTURE_UNREADABLE;
     if (is_whole(r, &v->grey))
         return take_whole(p, &v->grey);
@@ -133,7 +140,7 @@ static enum picture_outcome take_faces(struct picture_reader *r, int worker, str
         return outcome;
     enlarge_boxes(p, v);
     image_release(&v->grey);
-    return read_view(r, p->path, false, v, &p->trouble) ? PICTURE_UNREADABLE : PICTURE_DONE;
+    return read_view(r, &p->input, false, v, &p->trouble) ? PICTURE_UNREADABLE : PICTURE_DONE;
 }
 
 static int cut_faces(const struct picture_reader *r, struct picture *p, const struct image *grey)
@@ -154,17 +161,16 @@ static int write_crops(const struct picture_reader *r, struct picture *p, const 
     struct crop_form form = r->crop;
     if (p->whole)
         form.margin = 0;
-    return faces_write_crops(r->options, &form, p->path, grey, p->faces, p->count, &p->trouble);
+    return faces_write_crops(r->options, &form, p->input.path, grey, p->faces, p->count,
+                             &p->trouble);
 }
 
-void picture_read(struct picture_reader *r, int worker, const struct input *input,
-                  struct picture *p)
+void picture_read(struct picture_reader *r, int worker, struct picture *p)
 {
     struct view v = {0};
-    p->path = input->path;
     p->outcome = PICTURE_UNREADABLE;
-    if (input->problem)
-        err_set(&p->trouble, "%s", input->problem);
+    if (p->input.problem)
+        err_set(&p->trouble, "%s", p->input.problem);
     else
         p->outcome = take_faces(r, worker, p, &v);
     if (p->outcome == PICTURE_DONE &&

@@ -17,7 +17,7 @@ enum picture_outcome {
 };
 
 struct picture {
-    const char *path; /* borrowed from the input */
+    struct input input; /* its path, and its bytes as long as they are needed; owned */
     enum picture_outcome outcome;
     struct err trouble; /* unless the outcome is PICTURE_DONE */
     struct face *faces; /* (count); owned */
@@ -49,9 +49,11 @@ void picture_reader_release(struct picture_reader *r);
 /* Loads the first thread's detector now, for an error before anything is written. */
 int picture_reader_load(struct picture_reader *r, struct err *e);
 
-/* Fills `p`, which comes zeroed, and writes the crops that the options ask for. Several threads may
- * call it, each with a `worker` of its own. */
-void picture_read(struct picture_reader *r, int worker, const struct input *input,
-                  struct picture *p);
+/* Fills `p`, which comes zeroed but for its input, and writes the crops that the options ask for.
+ * Several threads may call it, each with a `worker` of its own. */
+void picture_read(struct picture_reader *r, int worker, struct picture *p);
+
+/* Frees the bytes of the picture's file: it is not decoded again. */
+void picture_drop_bytes(struct picture *p);
 
 #endif

@@ -1,5 +1,4 @@
-/* Inside of the picture readers: one decoder a format, what the decoders share, and decoding from
- * memory.
+/* Inside of the picture readers: one decoder a format, and what the decoders share.
  *
  * A new format is a file with a `struct image_codec` and one more line in image.c's table. */
 #ifndef FERCLI_FER_IMAGE_CODEC_H
@@ -11,12 +10,6 @@
 
 #include "err.h"
 #include "fer.h"
-
-/* A whole picture file in memory; borrowed. */
-struct image_bytes {
-    const unsigned char *data;
-    size_t size;
-};
 
 /* What a decoder makes of it. */
 struct image_decoded {
@@ -44,12 +37,9 @@ extern const struct image_codec IMAGE_CODEC_GIF;
 extern const struct image_codec IMAGE_CODEC_BMP;
 extern const struct image_codec IMAGE_CODEC_PNM;
 
-/* image_read and image_read_as for a file that is in memory already; `name` stands for the path in
- * messages. */
+/* image_read for a file that is in memory already; `name` stands for the path in messages. */
 int image_decode(struct image *im, const unsigned char *bytes, size_t size, const char *name,
                  int channels, struct err *e);
-int image_decode_as(struct image *im, const struct image_bytes *source, const char *name,
-                    const struct image_request *request, int *reduction, struct err *e);
 
 /* Refuses a size that is zero or beyond `max_pixels`; for headers, before anything is allocated. */
 int image_check_size(uint64_t width, uint64_t height, unsigned max_pixels, struct err *reason);

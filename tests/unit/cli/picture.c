@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "draw_face.h"
 #include "pictures.h"
 #include "scratch.h"
@@ -40,11 +41,10 @@ static struct picture read_picture(const char *path, int min_size, int size, uns
                                     .mode = FACE_DETECT,
                                     .size = size,
                                     .crop = {SIZE, 0}};
-    const struct input input = {.path = (char *)(uintptr_t)path};
-    struct picture p = {0};
+    struct picture p = {.input = {.path = strdup(path)}};
     struct err e;
     assert_int_equal(picture_reader_init(&reader, 2, &e), 0);
-    picture_read(&reader, 1, &input, &p);
+    picture_read(&reader, 1, &p);
     picture_reader_release(&reader);
     return p;
 }
@@ -127,6 +127,30 @@ static void test_a_picture_beyond_the_limit_is_unreadable(void **state)
     picture_release(&p);
 }
 
+static void test_a_picture_in_memory_is_that_of_its_file(void **state)
+{
+    (void)state;
+    struct face_options options = {.detector = DETECTOR_DEFAULTS};
+    struct picture_reader reader = {
+        .options = &options, .mode = FACE_DETECT, .size = SIZE, .crop = {SIZE, 0}};
+    const char *path = draw(240, 160, 160);
+    struct picture file = {.input = {.path = strdup(path)}},
+                   memory = {.input = {.path = strdup("frame")}};
+    struct err e;
+    assert_int_equal(file_read(path, 1 << 20, (char **)&memory.input.bytes, &memory.input.size, &e),
+                     0);
+    assert_int_equal(picture_reader_init(&reader, 1, &e), 0);
+    picture_read(&reader, 0, &file);
+    picture_read(&reader, 0, &memory);
+    picture_drop_bytes(&memory);
+    assert_int_equal(memory.count, 1);
+    assert_memory_equal(memory.faces, file.faces, sizeof(struct face));
+    assert_memory_equal(memory.pixels, file.pixels, SIZE * SIZE);
+    picture_release(&file);
+    picture_release(&memory);
+    picture_reader_release(&reader);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +158,7 @@ int main(void)
         cmocka_unit_test(test_a_crop_is_never_enlarged_from_a_reduced_picture),
         cmocka_unit_test(test_boxes_stay_inside_the_full_picture),
         cmocka_unit_test(test_a_picture_beyond_the_limit_is_unreadable),
+        cmocka_unit_test(test_a_picture_in_memory_is_that_of_its_file),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -20,8 +20,9 @@ static const struct column COLUMNS[] = {
 enum { COUNT = 3 };
 
 /* Paths with all that csv and jsonl have to quote; one twice in a row. */
-static struct input INPUTS[] = {{"a.png", NULL},     {"b\n,\"c\".png", NULL}, {"d\xff.png", NULL},
-                                {"d\xff.png", NULL}, {"e.png", NULL},         {"f.png", NULL}};
+static struct input INPUTS[] = {{.path = "a.png"},     {.path = "b\n,\"c\".png"},
+                                {.path = "d\xff.png"}, {.path = "d\xff.png"},
+                                {.path = "e.png"},     {.path = "f.png"}};
 static const struct inputs IN = {.count = 6, .input = INPUTS};
 static const int FACES[] = {2, 0, 1, 3, 0, 12};
 
