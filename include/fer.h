@@ -77,7 +77,7 @@ bool image_has_known_extension(const char *path);
 struct mjpeg_splitter {
     size_t max_bytes; /* of a frame */
     int state;        /* the rest is mjpeg.c's */
-    size_t at, back;
+    size_t at, back, scan;
 };
 
 enum mjpeg_part {

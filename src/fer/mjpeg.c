@@ -6,7 +6,8 @@
  *
  * A frame that was cut inside a segment makes that segment's length reach into the next frame.
  * The search for the next start therefore begins behind the last segment's marker, not where its
- * length led. */
+ * length led. Cut inside the header of a scan, even the next frame's segments look like its own:
+ * what tells them apart is the second frame header. */
 #include "fer.h"
 
 #include <string.h>
@@ -22,6 +23,8 @@ enum marker {
     STUFFED = 0x00,
     TEMPORARY = 0x01,
     LAST_RESERVED = 0xbf,
+    FIRST_FRAME_HEADER = 0xc0, /* but for three, every fourth from 0xc4 on */
+    LAST_FRAME_HEADER = 0xcf,
     FIRST_RESTART = 0xd0,
     LAST_RESTART = 0xd7,
     START_OF_IMAGE = 0xd8,
@@ -39,6 +42,12 @@ struct view {
 static bool is_restart(unsigned char code)
 {
     return code >= FIRST_RESTART && code <= LAST_RESTART;
+}
+
+static bool is_frame_header(unsigned char code)
+{
+    return code == FIRST_FRAME_HEADER ||
+           (code > FIRST_FRAME_HEADER && code <= LAST_FRAME_HEADER && code % 4 != 0);
 }
 
 static enum mjpeg_part pass_over(size_t count, size_t *length)
@@ -92,6 +101,7 @@ static enum mjpeg_part find_start(struct mjpeg_splitter *s, const struct view *v
     }
     s->state = SEGMENT;
     s->at = s->back = 2;
+    s->scan = 0;
     return pass_over(0, length);
 }
 
@@ -110,6 +120,26 @@ static enum mjpeg_part find_again(struct mjpeg_splitter *s, const struct view *v
 
 /* ---- inside a frame ---- */
 
+/* The segment of the marker at s->at, by its length. MJPEG_FILLING: the frame goes on. */
+static enum mjpeg_part take_length(struct mjpeg_splitter *s, const struct view *v, size_t *length)
+{
+    if (s->at + 4 > v->size)
+        return want_more(s, v, length);
+    const size_t segment = (size_t)v->bytes[s->back] << 8 | v->bytes[s->back + 1];
+    if (segment < 2) {
+        err_set(v->reason, "a marker segment of %zu bytes, at byte %zu of the frame", segment,
+                s->at);
+        return give_up(s, s->back, length);
+    }
+    if (segment > v->size - s->back)
+        return want_more(s, v, length);
+    const bool scan = v->bytes[s->at + 1] == START_OF_SCAN;
+    s->state = scan ? SCAN : SEGMENT;
+    s->scan = scan ? s->back : s->scan;
+    s->at = s->back + segment;
+    return MJPEG_FILLING;
+}
+
 /* The marker at s->at and what belongs to it. MJPEG_FILLING: the frame goes on. */
 static enum mjpeg_part take_segment(struct mjpeg_splitter *s, const struct view *v, size_t *length)
 {
@@ -126,28 +156,20 @@ static enum mjpeg_part take_segment(struct mjpeg_splitter *s, const struct view 
         err_set(v->reason, "the frame is cut short: the next one starts at its byte %zu", s->at);
         return give_up(s, s->at, length);
     }
+    if (is_frame_header(code) && s->scan > 0) {
+        err_set(v->reason, "the frame is cut short: another one's header is at its byte %zu",
+                s->at);
+        return give_up(s, s->scan, length);
+    }
     s->back = s->at + 2;
     if (code == END_OF_IMAGE) {
         s->state = BETWEEN;
         *length = s->back;
         return MJPEG_FRAME;
     }
-    if (code == TEMPORARY || is_restart(code)) {
-        s->at += 2;
-        return MJPEG_FILLING;
-    }
-    if (s->at + 4 > v->size)
-        return want_more(s, v, length);
-    const size_t segment = (size_t)v->bytes[s->at + 2] << 8 | v->bytes[s->at + 3];
-    if (segment < 2) {
-        err_set(v->reason, "a marker segment of %zu bytes, at byte %zu of the frame", segment,
-                s->at);
-        return give_up(s, s->back, length);
-    }
-    if (segment > v->size - s->back)
-        return want_more(s, v, length);
-    s->at = s->back + segment;
-    s->state = code == START_OF_SCAN ? SCAN : SEGMENT;
+    if (code != TEMPORARY && !is_restart(code))
+        return take_length(s, v, length);
+    s->at += 2;
     return MJPEG_FILLING;
 }
 
