@@ -1,4 +1,5 @@
-# Writes an 8-bit grey picture, for tests that need one and have only perl: PNG, or PGM when FILE ends in .pgm.
+# Writes an 8-bit grey picture, for tests that need one and have only perl: PNG, or PGM or JPEG when FILE ends in .pgm or
+# .jpg.
 #
 # usage: perl pictures.pl FILE WIDTH HEIGHT [GREY [X Y SIZE SMILE]...]
 #
@@ -83,12 +84,80 @@ sub stored {
     return $out . pack('nn', $high, $low);
 }
 
-my $pgm = $file =~ /\.pgm$/;
-my $rows = '';
-for my $row (0 .. $height - 1) {
-    $rows .= pack 'C*', $pgm ? () : 0, map { pixel($_, $row) } 0 .. $width - 1;
+# ---- JPEG: baseline (ITU-T T.81), all coefficients divided by 4, Huffman codes that are all of one length ------------
+
+my @zigzag = sort { my ($v, $w) = map { int($_ / 8) + $_ % 8 } $a, $b;
+    $v <=> $w || ($v % 2 ? $a <=> $b : $b <=> $a) } 0 .. 63;
+my @wave = map { my $u = $_; [map { ($u ? 0.5 : sqrt(0.125)) * cos((2 * $_ + 1) * $u * 3.14159265358979 / 16) } 0 .. 7] } 0 .. 7;
+my @ac_symbols = (0x00, 0xf0, map { my $run = $_; map { $run << 4 | $_ } 1 .. 10 } 0 .. 15);
+my %ac_code = map { $ac_symbols[$_] => $_ } 0 .. $#ac_symbols;
+
+sub coefficients {
+    my ($left, $top) = @_;
+    my (@across, @out);
+    for my $y (0 .. 7) {
+        my @grey = map { pixel($left + $_, $top + $y) - 128 } 0 .. 7;
+        for my $u (0 .. 7) {
+            $across[$u][$y] += $wave[$u][$_] * $grey[$_] for 0 .. 7;
+        }
+    }
+    for my $i (@zigzag) {
+        my ($u, $v, $sum) = ($i % 8, int($i / 8), 0);
+        $sum += $wave[$v][$_] * $across[$u][$_] for 0 .. 7;
+        push @out, int($sum / 4 + ($sum < 0 ? -0.5 : 0.5));
+    }
+    return @out;
 }
+
+# The number of bits of a value, and these bits.
+sub magnitude {
+    my ($value) = @_;
+    my $bits = $value ? length sprintf '%b', abs $value : 0;
+    return ($bits, $bits ? sprintf "%0${bits}b", $value < 0 ? $value + 2**$bits - 1 : $value : '');
+}
+
+sub scan {
+    my ($bits, $before) = ('', 0);
+    for my $block (0 .. int(($width + 7) / 8) * int(($height + 7) / 8) - 1) {
+        my $across = int(($width + 7) / 8);
+        my ($dc, @ac) = coefficients(8 * ($block % $across), 8 * int($block / $across));
+        my ($size, $tail) = magnitude($dc - $before);
+        $bits .= sprintf('%04b', $size) . $tail;
+        $before = $dc;
+        my $run = 0;
+        for my $value (@ac) {
+            $run++, next if !$value;
+            $bits .= sprintf('%08b', $ac_code{0xf0}), $run -= 16 while $run > 15;
+            ($size, $tail) = magnitude($value);
+            $bits .= sprintf('%08b', $ac_code{$run << 4 | $size}) . $tail;
+            $run = 0;
+        }
+        $bits .= sprintf '%08b', $ac_code{0} if $run;
+    }
+    my $bytes = pack 'B*', $bits . '1' x (-length($bits) % 8);
+    $bytes =~ s/\xff/\xff\x00/g;
+    return $bytes;
+}
+
+sub segment {
+    my ($code, $body) = @_;
+    return pack('CCn', 0xff, $code, length($body) + 2) . $body;
+}
+
+sub jpeg {
+    return "\xff\xd8" . segment(0xdb, pack 'C*', 0, (4) x 64) . segment(0xc0, pack 'CnnC4', 8, $height, $width, 1, 1, 0x11, 0) .
+        segment(0xc4, pack 'C*', 0x00, (map { $_ == 4 ? 12 : 0 } 1 .. 16), 0 .. 11) .
+        segment(0xc4, pack 'C*', 0x10, (map { $_ == 8 ? scalar @ac_symbols : 0 } 1 .. 16), @ac_symbols) .
+        segment(0xda, pack 'C*', 1, 1, 0x00, 0, 63, 0) . scan() . "\xff\xd9";
+}
+
+sub rows {
+    my ($before) = @_;
+    return join '', map { my $row = $_; $before . pack 'C*', map { pixel($_, $row) } 0 .. $width - 1 } 0 .. $height - 1;
+}
+
 open my $out, '>:raw', $file or die "$file: $!\n";
-print $out $pgm ? "P5 $width $height 255\n$rows" : "\x89PNG\r\n\x1a\n", chunk('IHDR' . pack('NNC5', $width, $height, 8, 0, 0, 0, 0)),
-    chunk('IDAT' . stored($rows)), chunk('IEND');
+print $out $file =~ /\.jpg$/ ? jpeg() : $file =~ /\.pgm$/ ? "P5 $width $height 255\n" . rows('')
+    : ("\x89PNG\r\n\x1a\n", chunk('IHDR' . pack('NNC5', $width, $height, 8, 0, 0, 0, 0)), chunk('IDAT' . stored(rows("\0"))),
+    chunk('IEND'));
 close $out or die "$file: $!\n";
