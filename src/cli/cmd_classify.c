@@ -222,7 +222,9 @@ const struct command CMD_CLASSIFY = {
         "all "
         "folders in it; files with another extension are passed over), or '-' for a list of paths "
         "on "
-        "standard input.\n"
+        "standard input. With --stream or --stream-mjpeg pictures come from a stream in place of "
+        "INPUT and their rows go out as they come. Frames are called frame-000001, counted from 1, "
+        "with the name of the file before it.\n"
         "\n"
         "With --fer-csv or --labelled in place of INPUT it prints how often the model is right: "
         "accuracy with its 95 % interval, balanced accuracy, macro F1, figures for each class, the "
@@ -232,6 +234,7 @@ const struct command CMD_CLASSIFY = {
         "\n"
         "  fercli classify photo.jpg\n"
         "  fercli classify --format jsonl -o faces.jsonl photos\n"
+        "  tail -f paths | fercli classify --stream --format jsonl\n"
         "  fercli classify --fer-csv fer2013.csv --split PublicTest\n"
         "  fercli classify --fer-csv fer2013.csv --split PublicTest --plots plots\n"
         "  fercli classify --labelled test-pictures --min-accuracy 0.6\n",

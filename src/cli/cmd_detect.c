@@ -214,11 +214,14 @@ const struct command CMD_DETECT = {
         "all "
         "folders in it; files with another extension are passed over), or '-' for a list of paths "
         "on "
-        "standard input.\n"
+        "standard input. With --stream or --stream-mjpeg pictures come from a stream in place of "
+        "INPUT and their rows go out as they come. Frames are called frame-000001, counted from 1, "
+        "with the name of the file before it.\n"
         "\n"
         "  fercli detect photo.jpg\n"
         "  fercli detect --largest --crops faces -o faces.csv photos\n"
-        "  find . -name '*.jpg' -print0 | fercli detect -0 -\n",
+        "  find . -name '*.jpg' -print0 | fercli detect -0 -\n"
+        "  ffmpeg -i film.mp4 -f image2pipe -c:v mjpeg - | fercli detect --stream-mjpeg -\n",
     .groups = {{"Input", INPUT_OPTIONS},
                {"Finding faces", DETECTOR_OPTIONS},
                {"Pictures made", CROP_OPTIONS},

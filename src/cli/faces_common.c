@@ -17,11 +17,10 @@ const struct option_spec INPUT_OPTIONS[] = {
     OPTION_FLAG("null", '0', struct picture_options, inputs.nul,
                 "paths in lists end with a NUL byte, not with the line (as from find -print0)"),
     OPTION_FLAG("stream", 0, struct picture_options, inputs.stream,
-                "read paths from standard input and write the rows of each as soon as no other "
-                "path waits, for a program that asks and waits for the answer"),
+                "take a path a line from standard input, as they come, and hand on its rows before "
+                "waiting for the next; every path is one picture, a folder is unreadable"),
     OPTION_TEXT("stream-mjpeg", 0, struct picture_options, inputs.mjpeg, "FILE",
-                "work on the frames of a motion JPEG, pictures one behind the other in FILE or on "
-                "standard input (-)"),
+                "take the frames of FILE (-: standard input), JPEG pictures one behind the other"),
     OPTION_TEXT(
         "shard", 0, struct picture_options, inputs.shard, "K/N",
         "work on the Kth of N parts of the pictures; the parts' rows in order are those of all"),

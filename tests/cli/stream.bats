@@ -83,6 +83,28 @@ partial() {
     done
 }
 
+@test "the examples of docs/long-runs.md: a co-process, and a mapper to which unreadable pictures are no failure" {
+    export FERCLI_MODEL=$PWD/m PATH=$W:$PATH
+    ln -s "$FERCLI" "$W/fercli"
+    cp p/a.png "$W/one.jpg"
+    cp p/sub/c.png "$W/two.jpg"
+    cd "$W"
+    from_docs() { # FIRST-LINE-HAS LAST-LINE-HAS: that part of an example, without its indentation
+        awk -v first="$1" -v last="$2" 'index($0, first) { on = 1 } on { print substr($0, 5) } on && index($0, last) { exit }' \
+            "$ROOT/docs/long-runs.md"
+    }
+    from_docs 'coproc FERCLI' done >example
+    [ "$(wc -l <example)" -eq 6 ]
+    run -0 timeout 100 bash example
+    [[ ${lines[0]} == '{"path":"one.jpg","face":0,'* ]]
+    [[ ${lines[1]} == '{"path":"two.jpg","face":0,'* ]]
+    from_docs '#!/bin/sh' '-le 1' >mapper
+    run -0 --separate-stderr sh mapper <<<$'one.jpg\nnothing'
+    [ "${#lines[@]}" -eq 2 ]
+    export FERCLI_MODEL=nothing
+    run -1 sh mapper <<<one.jpg
+}
+
 @test "many paths at once have the rows of a list, in its order" {
     grep -vx p list >files
     for command in detect "classify -m m --detect" "classify -m m --detect --format jsonl --tta"; do
