@@ -89,6 +89,8 @@ for my $row (0 .. $height - 1) {
     $rows .= pack 'C*', $pgm ? () : 0, map { pixel($_, $row) } 0 .. $width - 1;
 }
 open my $out, '>:raw', $file or die "$file: $!\n";
-print $out $pgm ? "P5 $width $height 255\n$rows" : "\x89PNG\r\n\x1a\n", chunk('IHDR' . pack('NNC5', $width, $height, 8, 0, 0, 0, 0)),
-    chunk('IDAT' . stored($rows)), chunk('IEND');
+print $out $pgm
+    ? "P5 $width $height 255\n$rows"
+    : ("\x89PNG\r\n\x1a\n", chunk('IHDR' . pack('NNC5', $width, $height, 8, 0, 0, 0, 0)), chunk('IDAT' . stored($rows)),
+    chunk('IEND'));
 close $out or die "$file: $!\n";
