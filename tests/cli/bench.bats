@@ -133,13 +133,138 @@ END
     stand_ins
     local arguments
     for arguments in --help train --layers "--peer caffe" --peer "--rounds 0" "--rounds 1.5" "--threads x" "--seconds -1" \
-        "infer-atulapra latency"; do
+        "--crops 0" --photos "infer-atulapra latency"; do
         # shellcheck disable=SC2086 # words
         run -2 --separate-stderr scripts/bench-peers $arguments
         [ -z "$output" ]
         [[ $stderr == *"usage: scripts/bench-peers"* ]]
     done
     [ ! -s "$LOG" ]
+}
+
+# programs OURS THEIRS: stand-ins of fercli and of the peer python, whose rows are those of the two files.
+programs() {
+    stand_ins
+    export OURS=$1 THEIRS=$2
+    stand_in "$BUILD/fercli" <<'END'
+echo "ours $*" | sed "s|$TMPDIR[^ ]*/||" >>"$LOG"
+while [ "$1" != -o ]; do shift; done
+cp "$OURS" "$2"
+exit 1
+END
+    stand_in "$BUILD/tests/bench/draw_crops" <<<'echo "draw_crops $*" >>"$LOG"; touch 00000.png'
+    stand_in "$PYTHON" <<'END'
+echo "$*, OpenMP $OMP_NUM_THREADS" | sed "s|$TMPDIR[^ ]*/||" >>"$LOG"
+echo ready
+while read -r seconds; do
+    echo "turn for $seconds s" >>"$LOG"
+    cp "$THEIRS" "$6"
+    echo 10
+done
+END
+}
+
+# rows LABEL...: a csv of pictures with a face each, and of one without.
+rows() {
+    local label i=0
+    echo path,face,x,y,width,height,score,label,confidence,angry,disgust,fear,happy,sad,surprise,neutral,status
+    for label; do echo "\"a, $((i++)).png\",0,0,0,48,48,,$label,.5,0,0,0,0,0,0,0,ok"; done
+    echo "b.png,,,,,,,,,,,,,,,,no_face"
+}
+
+@test "bench-peers has whole programs label folders in turns, and compares their rows" {
+    rows sad happy >"$BATS_TEST_TMPDIR/rows"
+    programs "$BATS_TEST_TMPDIR/rows" "$BATS_TEST_TMPDIR/rows"
+    mkdir "$BATS_TEST_TMPDIR/p"
+    run -0 --separate-stderr scripts/bench-peers --rounds 2 --seconds .001 --photos "$BATS_TEST_TMPDIR/p" --crops 5 \
+        classify-photos classify-crops
+    [ "${#lines[@]}" -eq 2 ]
+    [[ ${lines[0]} =~ ^"classify-photos python "[0-9]+\.[0-9]+" 10.00 "[0-9]+\.[0-9]{3}$ ]]
+    [[ ${lines[1]} =~ ^"classify-crops python "[0-9]+\.[0-9]+" 10.00 "[0-9]+\.[0-9]{3}$ ]]
+    [[ $stderr == *"classify-photos python: faces: ours 2 in 3 pictures, peer 2 in 3; 2 in the same places, 2 of them with the same label"* ]]
+    diff - "$LOG" <<END
+draw_crops 5
+scripts/bench_peers_photos.py models/general detect $BATS_TEST_TMPDIR/p 2 theirs.csv, OpenMP 2
+ours classify -q --threads 2 --model models/general --detect --format csv -o ours.csv $BATS_TEST_TMPDIR/p
+turn for .001 s
+ours classify -q --threads 2 --model models/general --detect --format csv -o ours.csv $BATS_TEST_TMPDIR/p
+turn for .001 s
+scripts/bench_peers_photos.py models/general whole $BUILD/peers/crops-5 2 theirs.csv, OpenMP 2
+ours classify -q --threads 2 --model models/general --no-detect --format csv -o ours.csv $BUILD/peers/crops-5
+turn for .001 s
+ours classify -q --threads 2 --model models/general --no-detect --format csv -o ours.csv $BUILD/peers/crops-5
+turn for .001 s
+END
+    # The crops are there now.
+    scripts/bench-peers --rounds 1 --seconds 0 --crops 5 classify-crops
+    [ "$(grep -c draw_crops "$LOG")" -eq 1 ]
+}
+
+@test "bench-peers fails where labels of crops or numbers of pictures differ" {
+    rows sad happy >"$BATS_TEST_TMPDIR/ours"
+    rows sad sad >"$BATS_TEST_TMPDIR/theirs"
+    programs "$BATS_TEST_TMPDIR/ours" "$BATS_TEST_TMPDIR/theirs"
+    run -1 --separate-stderr scripts/bench-peers --rounds 1 --seconds 0 --crops 5 classify-crops
+    [[ $output == "classify-crops python "* && $stderr == *"2 in the same places, 1 of them with the same label"* ]]
+    run -0 --separate-stderr scripts/bench-peers --rounds 1 --seconds 0 --photos "$TMPDIR" classify-photos
+    rows sad >"$BATS_TEST_TMPDIR/theirs"
+    run -1 --separate-stderr scripts/bench-peers --rounds 1 --seconds 0 --photos "$TMPDIR" classify-photos
+    [[ $stderr == *"ours 2 in 3 pictures, peer 1 in 2;"* ]]
+}
+
+@test "bench-peers leaves photographs out where there are none, and ends where fercli fails" {
+    rows sad >"$BATS_TEST_TMPDIR/rows"
+    programs "$BATS_TEST_TMPDIR/rows" "$BATS_TEST_TMPDIR/rows"
+    run -1 --separate-stderr scripts/bench-peers --rounds 1 --seconds 0 --photos "$TMPDIR/none" classify-photos \
+        classify-crops
+    [[ $output == "classify-crops python "* && ${#lines[@]} -eq 1 ]]
+    [[ $stderr == *"there is no folder $TMPDIR/none"*"classify-photos is left out"* ]]
+    stand_in "$BUILD/fercli" <<<'echo "no such model" >&2; exit 3'
+    run -1 --separate-stderr scripts/bench-peers --rounds 1 --seconds 0 classify-crops
+    [ -z "$output" ]
+    [[ $stderr == *"no such model"*"fercli classify ended with status 3"* ]]
+}
+
+@test "fercli and the script in Python find the same faces and give them the same labels" {
+    /usr/bin/python3 -c 'import cv2, torch' 2>/dev/null || skip "python3-opencv or python3-torch is not there"
+    local built photos=$BATS_TEST_TMPDIR/p
+    built=$(realpath "${BUILD:-build}")
+    unset PYTHON
+    # All is built and installed.
+    stand_in "$BATS_TEST_TMPDIR/bin/make" <<<:
+    stand_in "$BATS_TEST_TMPDIR/bin/dpkg-query" <<<'shift 3; printf "%s installed\n" "$@"'
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH
+    export BUILD=$BATS_TEST_TMPDIR/build
+    mkdir "$BUILD"
+    ln -s "$built/fercli" "$built/tests" "$BUILD"
+    mkdir -p "$photos/sub, folder"
+    draw "$photos/a.png" 120 120 128 30 30 60 1
+    draw "$photos/b.png" 100 80 90
+    draw "$photos/sub, folder/c.png" 200 120 128 20 30 50 -1 110 30 60 1
+    echo "no picture" >"$photos/text.png"
+    run -0 --separate-stderr scripts/bench-peers --threads 1 --rounds 1 --seconds 0 --crops 20 --photos "$photos" \
+        classify-photos classify-crops
+    [[ ${lines[0]} =~ ^"classify-photos python "[0-9.]+" "[0-9.]+" "[0-9.]+$ && ${#lines[@]} -eq 2 ]]
+    [[ $stderr == *"classify-photos python: faces: ours 3 in 4 pictures, peer 3 in 4; 3 in the same places, 3 of"* ]]
+    [[ $stderr == *"classify-crops python: faces: ours 20 in 20 pictures, peer 20 in 20; 20 in the same places, 20 of"* ]]
+}
+
+@test "draw_crops draws the same pictures every time, and only so many" {
+    local draw
+    draw=$(realpath "${BUILD:-build}")/tests/bench/draw_crops
+    mkdir "$BATS_TEST_TMPDIR"/{a,b}
+    (cd "$BATS_TEST_TMPDIR/a" && "$draw" 3)
+    (cd "$BATS_TEST_TMPDIR/b" && "$draw" 2)
+    cmp "$BATS_TEST_TMPDIR"/{a,b}/00001.png
+    run -1 cmp -s "$BATS_TEST_TMPDIR"/a/0000{0,1}.png
+    [ "$(ls "$BATS_TEST_TMPDIR/a")" = "$(printf '0000%d.png\n' 0 1 2)" ]
+    run -0 "$FERCLI" classify "$BATS_TEST_TMPDIR/a"
+    [ "$(grep -c ',0,0,0,48,48,,' <<<"$output")" -eq 3 ]
+    for count in "" 0 x 100001; do
+        # shellcheck disable=SC2086 # none or one
+        run -1 --separate-stderr "$draw" $count
+        [[ $stderr == "draw_crops: usage: "* ]]
+    done
 }
 
 @test "bench --rate prints a number a workload" {
