@@ -100,13 +100,15 @@ enum mjpeg_part mjpeg_next(struct mjpeg_splitter *s, const unsigned char *bytes,
 
 struct face {
     int x, y, width, height; /* box in pixels of the upright picture, all of it inside */
-    double score;            /* raw hits joined into this box, 1 or more; higher is surer */
+    double score;            /* windows taken for this face, the mean of what is found in the
+                                picture and in its mirror image; above 0, higher is surer */
 };
 
 struct detector_options {
-    const char *cascade; /* a Haar or LBP cascade; NULL: opencv-data's frontalface_alt2 */
+    const char *cascade; /* a Haar or LBP cascade; NULL: opencv-data's frontalface_alt2 and, for
+                            a second opinion, its LBP frontalface_improved */
     double scale_factor; /* between the sizes searched, 1.01 to 10 */
-    int min_neighbors;   /* a face needs more overlapping raw hits than this; 0: every raw hit */
+    int min_neighbors;   /* a face needs this score */
     int min_size;        /* smallest face, pixels; 0: DETECTOR_MIN_SIZE, and a
                             DETECTOR_MIN_PART'th of the longer side of large pictures */
     bool largest;        /* keep only the largest face */

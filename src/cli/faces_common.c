@@ -36,15 +36,16 @@ const struct option_spec INPUT_OPTIONS[] = {
 
 const struct option_spec DETECTOR_OPTIONS[] = {
     OPTION_TEXT("cascade", 0, struct picture_options, faces.detector.cascade, "FILE",
-                "Haar cascade that finds the faces, an XML file of OpenCV (default: "
-                "haarcascade_frontalface_alt2.xml of the package opencv-data)"),
+                "cascade that finds the faces, an XML file of OpenCV (default: "
+                "haarcascade_frontalface_alt2.xml of the package opencv-data, with its "
+                "lbpcascade_frontalface_improved.xml for a second opinion)"),
     OPTION_REAL("scale-factor", 0, struct picture_options, faces.detector.scale_factor, 1.01, 10,
                 "F",
                 "step between the sizes of face searched, above 1; smaller finds more and takes "
                 "longer (default: 1.1)"),
     OPTION_INTEGER("min-neighbors", 0, struct picture_options, faces.detector.min_neighbors, 0,
                    1000, "N",
-                   "overlapping hits that make a face; more means fewer false alarms (default: 4)"),
+                   "score that makes a face; more means fewer false alarms (default: 4)"),
     OPTION_INTEGER(
         "min-size", 0, struct picture_options, faces.detector.min_size, 1, 16384, "N",
         "smallest face, in pixels; large JPEG pictures are then decoded at a smaller scale "

@@ -1,7 +1,7 @@
 /* Faces: finding them in a grey picture, and cutting one out as a network sees it.
  *
- * The search itself and the scaling are OpenCV's, behind haar.h; here are the options, the order of
- * the faces, and the border of the picture. */
+ * The search is face_search.h's and the scaling OpenCV's, behind haar.h; here are the options, the
+ * order of the faces, and the border of the picture. */
 #include "fer.h"
 
 #include <limits.h>
@@ -10,9 +10,15 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "fer/face_search.h"
 #include "fer/haar.h"
 
-#define DEFAULT_CASCADE "/usr/share/opencv4/haarcascades/haarcascade_frontalface_alt2.xml"
+#define CASCADE_FOLDER "/usr/share/opencv4/"
+/* The second one, much faster, is less often wrong about the same things than another Haar cascade.
+ */
+static const char *const DEFAULT_CASCADES[FACE_CASCADES_MAX] = {
+    CASCADE_FOLDER "haarcascades/haarcascade_frontalface_alt2.xml",
+    CASCADE_FOLDER "lbpcascades/lbpcascade_frontalface_improved.xml"};
 #define DEFAULT_PACKAGE "opencv-data"
 #define MAX_CASCADE_BYTES ((size_t)16 << 20) /* OpenCV's own have up to 3 MB */
 
@@ -20,7 +26,8 @@ const struct detector_options DETECTOR_DEFAULTS = {
     .cascade = NULL, .scale_factor = 1.1, .min_neighbors = 4, .min_size = 0, .largest = false};
 
 struct detector {
-    struct haar *haar; /* owned */
+    struct haar *cascade[FACE_CASCADES_MAX]; /* owned */
+    int cascades;
     struct detector_options options;
 };
 
@@ -39,14 +46,13 @@ static int check_options(const struct detector_options *o, struct err *e)
     return 0;
 }
 
-static struct haar *load_cascade(const char *asked, struct err *e)
+static struct haar *load_cascade(const char *path, bool is_ours, struct err *e)
 {
-    const char *path = asked ? asked : DEFAULT_CASCADE;
     char *text = NULL;
     size_t length = 0;
     struct err reason;
     if (file_read(path, MAX_CASCADE_BYTES, &text, &length, &reason)) {
-        if (asked)
+        if (!is_ours)
             return err_null(e, "%s", reason.text);
         return err_null(e, "%s (the cascade comes with the package %s)", reason.text,
                         DEFAULT_PACKAGE);
@@ -54,6 +60,18 @@ static struct haar *load_cascade(const char *asked, struct err *e)
     struct haar *haar = haar_new(path, text, length, e);
     free(text);
     return haar;
+}
+
+static int load_cascades(struct detector *d, const char *asked, struct err *e)
+{
+    const int wanted = asked ? 1 : FACE_CASCADES_MAX;
+    for (; d->cascades < wanted; d->cascades++) {
+        const char *path = asked ? asked : DEFAULT_CASCADES[d->cascades];
+        d->cascade[d->cascades] = load_cascade(path, !asked, e);
+        if (!d->cascade[d->cascades])
+            return -1;
+    }
+    return 0;
 }
 
 struct detector *detector_new(const struct detector_options *options, struct err *e)
@@ -65,9 +83,8 @@ struct detector *detector_new(const struct detector_options *options, struct err
         return err_memory_null(e);
     d->options = *options;
     d->options.cascade = NULL; /* borrowed for this call only */
-    d->haar = load_cascade(options->cascade, e);
-    if (!d->haar) {
-        free(d);
+    if (load_cascades(d, options->cascade, e)) {
+        detector_free(d);
         return NULL;
     }
     return d;
@@ -77,7 +94,8 @@ void detector_free(struct detector *d)
 {
     if (!d)
         return;
-    haar_free(d->haar);
+    for (int i = 0; i < d->cascades; i++)
+        haar_free(d->cascade[i]);
     free(d);
 }
 
@@ -86,17 +104,18 @@ static int clamp(int value, int low, int high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* The part of the hit that lies inside the picture. */
-static struct face face_from_hit(const struct haar_hit *hit, const struct image *grey)
+/* The part of the group's box that lies inside the picture. */
+static struct face face_from_group(const struct face_group *g, const struct image *grey)
 {
-    int left = clamp(hit->x, 0, grey->width), right = clamp(hit->x + hit->width, 0, grey->width);
-    int top = clamp(hit->y, 0, grey->height);
-    int bottom = clamp(hit->y + hit->height, 0, grey->height);
+    const int x = (int)lround(g->x), y = (int)lround(g->y);
+    const int left = clamp(x, 0, grey->width), top = clamp(y, 0, grey->height);
+    const int right = clamp(x + (int)lround(g->width), 0, grey->width);
+    const int bottom = clamp(y + (int)lround(g->height), 0, grey->height);
     return (struct face){.x = left,
                          .y = top,
                          .width = right - left,
                          .height = bottom - top,
-                         .score = hit->neighbors};
+                         .score = face_search_score(g)};
 }
 
 static int compare_long(int64_t a, int64_t b)
@@ -119,15 +138,15 @@ static int compare_faces(const void *left, const void *right)
 }
 
 /* When no size of the search is in the range asked for, OpenCV takes the nearest: `min_size` is a
- * promise, so such hits go. */
+ * promise, so such windows go. */
 static size_t keep_faces(const struct detector *d, const struct image *grey, int smallest,
-                         const struct haar_hit *hits, size_t count, struct face *faces)
+                         const struct face_group *groups, size_t count, struct face *faces)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        if (hits[i].width < smallest || hits[i].height < smallest)
+        if (groups[i].width < smallest || groups[i].height < smallest)
             continue;
-        struct face f = face_from_hit(&hits[i], grey);
+        struct face f = face_from_group(&groups[i], grey);
         if (f.width > 0 && f.height > 0)
             faces[kept++] = f;
     }
@@ -164,22 +183,24 @@ int detector_find_reduced(struct detector *d, const struct image *grey, int redu
     *count = 0;
     if (grey->channels != 1)
         return err_set(e, "cannot search a picture of %d channels for faces", grey->channels);
-    const struct haar_search search = {.scale_factor = d->options.scale_factor,
-                                       .min_neighbors = d->options.min_neighbors,
-                                       .min_size = smallest_face(&d->options, grey, reduction)};
-    struct haar_hit *hits = NULL;
-    size_t hit_count = 0;
-    if (haar_find(d->haar, &search, grey->pixels, grey->width, grey->height, &hits, &hit_count, e))
+    struct face_search search = {.cascades = d->cascades,
+                                 .scale_factor = d->options.scale_factor,
+                                 .min_size = smallest_face(&d->options, grey, reduction),
+                                 .min_score = d->options.min_neighbors};
+    memcpy(search.cascade, d->cascade, sizeof(search.cascade));
+    struct face_group *groups;
+    size_t group_count;
+    if (face_search(&search, grey, &groups, &group_count, e))
         return -1;
-    if (hit_count == 0)
+    if (group_count == 0)
         return 0;
-    struct face *found = calloc(hit_count, sizeof(*found));
+    struct face *found = calloc(group_count, sizeof(*found));
     if (!found) {
-        free(hits);
+        free(groups);
         return err_memory(e);
     }
-    *count = keep_faces(d, grey, search.min_size, hits, hit_count, found);
-    free(hits);
+    *count = keep_faces(d, grey, search.min_size, groups, group_count, found);
+    free(groups);
     if (*count == 0)
         free(found);
     else

@@ -249,25 +249,25 @@ void haar_free(struct haar *h)
     delete h;
 }
 
-int haar_find(struct haar *h, const struct haar_search *search, const unsigned char *pixels,
-              int width, int height, struct haar_hit **hits, size_t *count, struct err *e)
+int haar_find(struct haar *h, const struct haar_search *search, const struct haar_view *view,
+              struct haar_hit **hits, size_t *count, struct err *e)
 {
     *hits = nullptr;
     *count = 0;
     try {
-        const cv::Mat grey(height, width, CV_8UC1, const_cast<unsigned char *>(pixels));
+        const cv::Mat grey(view->height, view->width, CV_8UC1,
+                           const_cast<unsigned char *>(view->pixels), view->stride);
         const cv::Size smallest(search->min_size, search->min_size);
+        const cv::Size largest(search->max_size, search->max_size);
         std::vector<cv::Rect> boxes;
-        std::vector<int> joined;
-        h->classifier.detectMultiScale(grey, boxes, joined, search->scale_factor,
-                                       search->min_neighbors, 0, smallest);
+        h->classifier.detectMultiScale(grey, boxes, search->scale_factor, 0, 0, smallest, largest);
         if (boxes.empty())
             return 0;
         *hits = static_cast<struct haar_hit *>(std::calloc(boxes.size(), sizeof(**hits)));
         if (!*hits)
             return err_memory(e);
         for (size_t i = 0; i < boxes.size(); i++)
-            (*hits)[i] = {boxes[i].x, boxes[i].y, boxes[i].width, boxes[i].height, joined.at(i)};
+            (*hits)[i] = {boxes[i].x, boxes[i].y, boxes[i].width, boxes[i].height};
         *count = boxes.size();
         return 0;
     } catch (...) {

@@ -21,27 +21,27 @@ struct haar;
 struct haar *haar_new(const char *name, const char *text, size_t length, struct err *e);
 void haar_free(struct haar *h);
 
-struct haar_search {
-    double scale_factor; /* between the sizes searched, > 1 */
-    int min_neighbors;   /* >= 0 */
-    int min_size;        /* pixels, both ways; >= 0 */
-};
-
-struct haar_hit {
-    int x, y, width, height; /* may reach over the border */
-    int neighbors; /* overlapping raw hits that were joined into this one; 1 with min_neighbors 0 */
-};
-
-/* The boxes of CascadeClassifier::detectMultiScale, in no particular order. `*hits` is malloc'ed
- * and the caller's, NULL when there are none. Returns 0 or -1. */
-int haar_find(struct haar *h, const struct haar_search *search, const unsigned char *pixels,
-              int width, int height, struct haar_hit **hits, size_t *count, struct err *e);
-
 struct haar_view {
     const unsigned char *pixels; /* the upper left one; borrowed */
     int width, height;
     size_t stride; /* bytes from row to row */
 };
+
+struct haar_search {
+    double scale_factor; /* between the sizes searched, > 1 */
+    int min_size;        /* pixels, both ways; >= 0 */
+    int max_size;        /* likewise; 0: none */
+};
+
+struct haar_hit {
+    int x, y, width, height;
+};
+
+/* The windows that the cascade takes for faces: those of CascadeClassifier::detectMultiScale before
+ * it joins any, in no particular order. `*hits` is malloc'ed and the caller's, NULL when there are
+ * none. Returns 0 or -1. */
+int haar_find(struct haar *h, const struct haar_search *search, const struct haar_view *view,
+              struct haar_hit **hits, size_t *count, struct err *e);
 
 /* Scales `from` to width x height: the mean of the area covered in a direction that shrinks,
  * bilinear in one that grows, the pixels themselves when nothing changes. Returns 0 or -1. */

@@ -15,13 +15,14 @@ enum { SIDE = 40 };
 static void search(struct haar *h)
 {
     static unsigned char pixels[SIDE * SIDE];
-    const struct haar_search settings = {.scale_factor = 1.2, .min_neighbors = 1, .min_size = 4};
+    const struct haar_search settings = {.scale_factor = 1.2, .min_size = 4};
     struct err e = {""};
+    const struct haar_view view = {pixels, SIDE, SIDE, SIDE};
     struct haar_hit *hits = NULL;
     size_t count = 0;
     for (unsigned i = 0; i < SIDE * SIDE; i++)
         pixels[i] = (unsigned char)((i * 2654435761u) >> 24);
-    if (haar_find(h, &settings, pixels, SIDE, SIDE, &hits, &count, &e) && !e.text[0])
+    if (haar_find(h, &settings, &view, &hits, &count, &e) && !e.text[0])
         abort();
     free(hits);
 }
