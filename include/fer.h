@@ -29,6 +29,10 @@ struct image {
 int image_init(struct image *im, int width, int height, int channels, struct err *e);
 void image_release(struct image *im);
 
+/* Turns the pixels of a picture stored with this EXIF orientation (CIPA DC-008; 1 to 8) upright.
+ * Returns 0, or -1 (no memory) with `im` as it was. */
+int image_turn(struct image *im, int orientation, struct err *reason);
+
 /* Decodes a picture file - PNG, JPEG, WebP, TIFF, HEIC, AVIF, GIF, BMP or PNM, recognised by its
  * content; of several pictures or frames the first - and turns it upright by its EXIF orientation.
  * `channels` 1 or 3 is what the caller wants: colour becomes grey by ITU-R BT.601 luma,

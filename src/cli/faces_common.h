@@ -9,6 +9,7 @@
 
 struct face_options {
     struct detector_options detector;
+    bool try_rotations;   /* where no face is found */
     const char *crops;    /* folder, NULL for none */
     const char *annotate; /* folder, NULL for none */
     int crop_size;        /* pixels, 0: the command's default */

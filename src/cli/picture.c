@@ -54,10 +54,11 @@ int picture_reader_load(struct picture_reader *r, struct err *e)
 
 /* ---- one picture ---- */
 
-/* A decoded picture, perhaps smaller than its file. */
+/* A decoded picture, perhaps smaller than its file, perhaps turned. */
 struct view {
     struct image grey;
     int reduction;
+    int orientation; /* in EXIF's numbers: what was done to make faces upright; 0: nothing */
 };
 
 static int read_view(const struct picture_reader *r, const struct input *input, bool reduced,
@@ -90,23 +91,63 @@ static enum picture_outcome take_whole(struct picture *p, const struct image *gr
     return PICTURE_DONE;
 }
 
+static int search(struct detector *detector, const struct view *v, struct picture *p)
+{
+    return detector_find_reduced(detector, &v->grey, v->reduction, &p->faces, &p->count,
+                                 &p->trouble);
+}
+
+static double total_score(const struct picture *p)
+{
+    double sum = 0;
+    for (size_t i = 0; i < p->count; i++)
+        sum += p->faces[i].score;
+    return sum;
+}
+
+/* EXIF's numbers of turns. */
+enum { CLOCKWISE = 6, HALF = 3, COUNTERCLOCKWISE = 8 };
+
+/* Looks at the picture a quarter turned each way, and leaves it turned to where more is found. */
+static int search_turned(struct detector *detector, struct view *v, struct picture *p)
+{
+    struct picture other = {0};
+    if (image_turn(&v->grey, CLOCKWISE, &p->trouble) || search(detector, v, p) ||
+        image_turn(&v->grey, HALF, &p->trouble))
+        return -1;
+    if (search(detector, v, &other)) {
+        p->trouble = other.trouble;
+        return -1;
+    }
+    if (total_score(&other) > total_score(p)) {
+        free(p->faces);
+        p->faces = other.faces;
+        p->count = other.count;
+        v->orientation = COUNTERCLOCKWISE;
+        return 0;
+    }
+    free(other.faces);
+    v->orientation = p->count > 0 ? CLOCKWISE : 0;
+    return image_turn(&v->grey, p->count > 0 ? HALF : CLOCKWISE, &p->trouble);
+}
+
 static enum picture_outcome find_faces(struct picture_reader *r, int worker, struct picture *p,
-                                       const struct view *v)
+                                       struct view *v)
 {
     struct detector *detector = detector_of(r, worker, &p->trouble);
     if (!detector)
         return PICTURE_NO_DETECTOR;
-    if (detector_find_reduced(detector, &v->grey, v->reduction, &p->faces, &p->count, &p->trouble))
+    if (search(detector, v, p) ||
+        (p->count == 0 && r->options->try_rotations && search_turned(detector, v, p)))
         return PICTURE_UNREADABLE;
     return PICTURE_DONE;
 }
 
 /* From a view's pixels to the file's. The last ones of a reduced picture may stand for as little as
  * one of the file's. */
-static void enlarge_boxes(struct picture *p, const struct view *v)
+static void enlarge_boxes(struct picture *p, int width, int height, int by)
 {
-    const int by = v->reduction;
-    const int most_x = (v->grey.width - 1) * by + 1, most_y = (v->grey.height - 1) * by + 1;
+    const int most_x = (width - 1) * by + 1, most_y = (height - 1) * by + 1;
     for (size_t i = 0; i < p->count && by > 1; i++) {
         struct face *f = &p->faces[i];
         f->x *= by;
@@ -114,6 +155,28 @@ static void enlarge_boxes(struct picture *p, const struct view *v)
         f->width = f->width * by < most_x - f->x ? f->width * by : most_x - f->x;
         f->height = f->height * by < most_y - f->y ? f->height * by : most_y - f->y;
     }
+}
+
+/* From a turned picture of this size to the picture as it was. */
+static void turn_boxes_back(struct picture *p, int width, int height, int orientation)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct face f = p->faces[i];
+        p->faces[i].width = f.height;
+        p->faces[i].height = f.width;
+        p->faces[i].x = orientation == CLOCKWISE ? f.y : height - f.y - f.height;
+        p->faces[i].y = orientation == CLOCKWISE ? width - f.x - f.width : f.x;
+    }
+}
+
+/* From what was looked at to the picture of the file. */
+static void restore_boxes(struct picture *p, const struct view *v)
+{
+    const int width = v->grey.width, height = v->grey.height;
+    if (v->orientation)
+        turn_boxes_back(p, width, height, v->orientation);
+    enlarge_boxes(p, v->orientation ? height : width, v->orientation ? width : height,
+                  v->reduction);
 }
 
 /* Would a crop of a reduced picture have to be enlarged? */
@@ -138,9 +201,12 @@ static enum picture_outcome take_faces(struct picture_reader *r, int worker, str
     const enum picture_outcome outcome = find_faces(r, worker, p, v);
     if (outcome != PICTURE_DONE || !needs_more_pixels(r, p, v))
         return outcome;
-    enlarge_boxes(p, v);
+    enlarge_boxes(p, v->grey.width, v->grey.height, v->reduction);
     image_release(&v->grey);
-    return read_view(r, &p->input, false, v, &p->trouble) ? PICTURE_UNREADABLE : PICTURE_DONE;
+    if (read_view(r, &p->input, false, v, &p->trouble) ||
+        image_turn(&v->grey, v->orientation, &p->trouble))
+        return PICTURE_UNREADABLE;
+    return PICTURE_DONE;
 }
 
 static int cut_faces(const struct picture_reader *r, struct picture *p, const struct image *grey)
@@ -176,6 +242,6 @@ void picture_read(struct picture_reader *r, int worker, struct picture *p)
     if (p->outcome == PICTURE_DONE &&
         ((r->size > 0 && cut_faces(r, p, &v.grey)) || write_crops(r, p, &v.grey)))
         p->outcome = PICTURE_NOT_WRITTEN;
-    enlarge_boxes(p, &v);
+    restore_boxes(p, &v);
     image_release(&v.grey);
 }

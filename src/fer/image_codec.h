@@ -57,10 +57,6 @@ void image_flatten_row(const unsigned char *from, int from_channels, unsigned ch
  */
 int image_exif_orientation(const unsigned char *exif, size_t size);
 
-/* Turns the pixels of a picture stored with this EXIF orientation upright. Returns 0, or -1 (no
- * memory) with `im` as it was. */
-int image_turn(struct image *im, int orientation, struct err *reason);
-
 /* ITU-R BT.601 luma, rounded. */
 static inline unsigned char image_luma(unsigned red, unsigned green, unsigned blue)
 {

@@ -28,7 +28,7 @@ load common
 
 # The names that scripts rely on.
 common="--threads --seed -o --format -q --quiet -v --verbose --no-progress"
-faces="-0 --files-from --stream --stream-mjpeg --cascade --scale-factor --min-neighbors --min-size --largest --crops --crop-size --margin --annotate"
+faces="-0 --files-from --stream --stream-mjpeg --cascade --scale-factor --min-neighbors --min-size --largest --try-rotations --crops --crop-size --margin --annotate"
 declare -gA contract=(
     [detect]="$faces $common"
     [classify]="--model --no-detect --detect --tta --reject-below --engine --fer-csv --split --labelled --unseen --plots --min-accuracy $faces $common"

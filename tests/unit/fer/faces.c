@@ -90,11 +90,11 @@ static void test_faces_come_sorted_and_inside_the_picture(void **state)
     assert_in_range(f.faces[0].x, 110, 130);
     free(f.faces);
 
-    /* Without grouping there are many boxes of each size, and some at the border. */
+    /* All that any look took for a face, some of it at the border. */
     struct detector_options options = DETECTOR_DEFAULTS;
     options.min_neighbors = 0;
     f = find(&im, &options);
-    assert_true(f.count > 50);
+    assert_true(f.count >= 4);
     for (size_t i = 0; i < f.count; i++) {
         const struct face *face = &f.faces[i];
         assert_true(face->x >= 0 && face->y >= 0 && face->width >= 24 && face->height >= 24);
@@ -121,7 +121,7 @@ static void test_largest_keeps_the_first_face_only(void **state)
     image_release(&im);
 }
 
-static void test_score_is_the_number_of_hits_that_were_joined(void **state)
+static void test_a_face_has_at_least_the_score_asked_for(void **state)
 {
     (void)state;
     struct detector_options options = DETECTOR_DEFAULTS;
@@ -129,16 +129,16 @@ static void test_score_is_the_number_of_hits_that_were_joined(void **state)
     draw_face(&im, 40, 40, 64, 0);
     struct found f = find(&im, &options);
     assert_int_equal(f.count, 1);
-    int joined = (int)f.faces[0].score;
-    assert_true(joined > 4 && joined == f.faces[0].score);
+    const double score = f.faces[0].score;
+    assert_true(score >= 4 && 2 * score == floor(2 * score)); /* a mean of two counts */
     free(f.faces);
 
-    /* OpenCV keeps what has more than the neighbours asked for. */
-    options.min_neighbors = joined - 1;
+    options.min_neighbors = (int)floor(score);
     f = find(&im, &options);
     assert_int_equal(f.count, 1);
+    assert_true(f.faces[0].score == score);
     free(f.faces);
-    options.min_neighbors = joined;
+    options.min_neighbors = (int)floor(score) + 1;
     f = find(&im, &options);
     assert_int_equal(f.count, 0);
     image_release(&im);
@@ -262,7 +262,7 @@ int main(void)
         cmocka_unit_test(test_drawn_face_is_found_where_it_was_drawn),
         cmocka_unit_test(test_faces_come_sorted_and_inside_the_picture),
         cmocka_unit_test(test_largest_keeps_the_first_face_only),
-        cmocka_unit_test(test_score_is_the_number_of_hits_that_were_joined),
+        cmocka_unit_test(test_a_face_has_at_least_the_score_asked_for),
         cmocka_unit_test(test_picture_without_a_face_gives_none),
         cmocka_unit_test(test_picture_below_the_window_gives_none),
         cmocka_unit_test(test_no_face_is_smaller_than_asked),
