@@ -84,6 +84,7 @@ class Model:
             load_weights(layers, prefix + ".weights")
         self.size = shape[1]
         self.temperature = float(sections[-1][1].get("temperature", 1))
+        self.margin = float(sections[0][1].get("face_margin", 0))  # around detected faces
         self.layers = layers.eval()
         self.choose_format()
 
@@ -126,8 +127,18 @@ def find_faces(cascade, grey):
     return sorted(map(tuple, boxes), key=lambda b: (-b[2] * b[3], b[1], b[0]))
 
 
-def cut(grey, box, size):
+def widened(box, margin):
     x, y, width, height = box
+    return (round(x - margin * width), round(y - margin * height),
+            round(width * (1 + 2 * margin)), round(height * (1 + 2 * margin)))
+
+
+def cut(grey, box, margin, size):
+    x, y, width, height = widened(box, margin)
+    around = max(0, -x, -y, x + width - grey.shape[1], y + height - grey.shape[0])
+    if around:
+        grey = cv2.copyMakeBorder(grey, around, around, around, around, cv2.BORDER_REPLICATE)
+        x, y = x + around, y + around
     face = grey[y:y + height, x:x + width]
     if face.shape == (size, size):
         return face
@@ -171,7 +182,7 @@ class Labels:
 
 def classify(model, cascade, folder, path):
     """One pass; returns the number of pictures. Without a cascade every picture is a face."""
-    count = 0
+    count, margin = 0, model.margin if cascade else 0
     with open(path, "w", encoding="utf-8", newline="") as file:
         labels = Labels(model, file)
         for count, picture in enumerate(pictures_below(folder), 1):
@@ -180,7 +191,8 @@ def classify(model, cascade, folder, path):
                 labels.add(picture, [], [], "unreadable")
                 continue
             boxes = find_faces(cascade, grey) if cascade else [(0, 0, grey.shape[1], grey.shape[0])]
-            labels.add(picture, boxes, [cut(grey, box, model.size) for box in boxes], "ok" if boxes else "no_face")
+            labels.add(picture, boxes, [cut(grey, box, margin, model.size) for box in boxes],
+                       "ok" if boxes else "no_face")
         labels.flush()
     return count
 

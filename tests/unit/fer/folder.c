@@ -348,7 +348,7 @@ static void test_pictures_of_the_networks_size_are_crops(void **state)
     /* Faces that the detector would find, at the network's size. */
     assert_int_equal(image_init(&im, SIZE, SIZE, 1, &e), 0);
     draw_background(&im, 128);
-    draw_face(&im, 3, 3, 42, 0);
+    draw_face(&im, 8, 8, 32, 0);
     write_picture("sized/happy/1.png", &im);
     write_picture("sized/happy/2.png", &im);
     assert_reads("sized", FACE_AUTO, &d, &report);
