@@ -52,6 +52,13 @@ int picture_reader_load(struct picture_reader *r, struct err *e)
     return detector_of(r, 0, e) ? 0 : -1;
 }
 
+static void drop_faces(struct picture *p)
+{
+    free(p->faces);
+    p->faces = NULL;
+    p->count = 0;
+}
+
 /* ---- one picture ---- */
 
 /* A decoded picture, perhaps smaller than its file, perhaps turned. */
@@ -239,6 +246,8 @@ void picture_read(struct picture_reader *r, int worker, struct picture *p)
         err_set(&p->trouble, "%s", p->input.problem);
     else
         p->outcome = take_faces(r, worker, p, &v);
+    if (p->outcome != PICTURE_DONE)
+        drop_faces(p);
     if (p->outcome == PICTURE_DONE &&
         ((r->size > 0 && cut_faces(r, p, &v.grey)) || write_crops(r, p, &v.grey)))
         p->outcome = PICTURE_NOT_WRITTEN;

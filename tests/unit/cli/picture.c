@@ -127,6 +127,18 @@ static void test_a_picture_beyond_the_limit_is_unreadable(void **state)
     picture_release(&p);
 }
 
+/* Reduced it is within the limit, but its face is too small there: nothing is left of the face when
+ * the whole picture, which its crop needs, is refused. */
+static void test_an_unreadable_picture_has_no_faces(void **state)
+{
+    (void)state;
+    struct picture p = read_picture(draw(240, 160, 160), 100, SIZE, 100000);
+    assert_int_equal(p.outcome, PICTURE_UNREADABLE);
+    assert_int_equal(p.count, 0);
+    assert_null(p.faces);
+    picture_release(&p);
+}
+
 static void test_a_picture_in_memory_is_that_of_its_file(void **state)
 {
     (void)state;
@@ -158,6 +170,7 @@ int main(void)
         cmocka_unit_test(test_a_crop_is_never_enlarged_from_a_reduced_picture),
         cmocka_unit_test(test_boxes_stay_inside_the_full_picture),
         cmocka_unit_test(test_a_picture_beyond_the_limit_is_unreadable),
+        cmocka_unit_test(test_an_unreadable_picture_has_no_faces),
         cmocka_unit_test(test_a_picture_in_memory_is_that_of_its_file),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
