@@ -25,8 +25,7 @@ struct face_search {
 int face_search(const struct face_search *s, const struct image *grey, struct face_group **groups,
                 size_t *count, struct err *e);
 
-/* How sure a group is: its windows in the picture or in its mirror image, whichever of the two one
- * looks at, on average. */
+/* How sure a group is: the mean of its windows in the picture and in its mirror image. */
 double face_search_score(const struct face_group *group);
 
 #endif

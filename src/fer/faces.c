@@ -14,8 +14,7 @@
 #include "fer/haar.h"
 
 #define CASCADE_FOLDER "/usr/share/opencv4/"
-/* The second one, much faster, is less often wrong about the same things than another Haar cascade.
- */
+/* What the two find together, and others: docs/detection.md. */
 static const char *const DEFAULT_CASCADES[FACE_CASCADES_MAX] = {
     CASCADE_FOLDER "haarcascades/haarcascade_frontalface_alt2.xml",
     CASCADE_FOLDER "lbpcascades/lbpcascade_frontalface_improved.xml"};
@@ -26,8 +25,7 @@ const struct detector_options DETECTOR_DEFAULTS = {
     .cascade = NULL, .scale_factor = 1.1, .min_neighbors = 4, .min_size = 0, .largest = false};
 
 struct detector {
-    struct haar *cascade[FACE_CASCADES_MAX]; /* owned */
-    int cascades;
+    struct face_search search; /* but for min_size, which is the picture's; cascades are owned */
     struct detector_options options;
 };
 
@@ -64,12 +62,14 @@ static struct haar *load_cascade(const char *path, bool is_ours, struct err *e)
 
 static int load_cascades(struct detector *d, const char *asked, struct err *e)
 {
+    struct face_search *search = &d->search;
     const int wanted = asked ? 1 : FACE_CASCADES_MAX;
-    for (; d->cascades < wanted; d->cascades++) {
-        const char *path = asked ? asked : DEFAULT_CASCADES[d->cascades];
-        d->cascade[d->cascades] = load_cascade(path, !asked, e);
-        if (!d->cascade[d->cascades])
+    for (; search->cascades < wanted; search->cascades++) {
+        const char *path = asked ? asked : DEFAULT_CASCADES[search->cascades];
+        struct haar *cascade = load_cascade(path, !asked, e);
+        if (!cascade)
             return -1;
+        search->cascade[search->cascades] = cascade;
     }
     return 0;
 }
@@ -83,6 +83,8 @@ struct detector *detector_new(const struct detector_options *options, struct err
         return err_memory_null(e);
     d->options = *options;
     d->options.cascade = NULL; /* borrowed for this call only */
+    d->search.scale_factor = options->scale_factor;
+    d->search.min_score = options->min_neighbors;
     if (load_cascades(d, options->cascade, e)) {
         detector_free(d);
         return NULL;
@@ -94,8 +96,8 @@ void detector_free(struct detector *d)
 {
     if (!d)
         return;
-    for (int i = 0; i < d->cascades; i++)
-        haar_free(d->cascade[i]);
+    for (int i = 0; i < d->search.cascades; i++)
+        haar_free(d->search.cascade[i]);
     free(d);
 }
 
@@ -183,11 +185,8 @@ int detector_find_reduced(struct detector *d, const struct image *grey, int redu
     *count = 0;
     if (grey->channels != 1)
         return err_set(e, "cannot search a picture of %d channels for faces", grey->channels);
-    struct face_search search = {.cascades = d->cascades,
-                                 .scale_factor = d->options.scale_factor,
-                                 .min_size = smallest_face(&d->options, grey, reduction),
-                                 .min_score = d->options.min_neighbors};
-    memcpy(search.cascade, d->cascade, sizeof(search.cascade));
+    struct face_search search = d->search;
+    search.min_size = smallest_face(&d->options, grey, reduction);
     struct face_group *groups;
     size_t group_count;
     if (face_search(&search, grey, &groups, &group_count, e))
