@@ -31,8 +31,16 @@ struct picture_options {
         .faces = {.detector = {.scale_factor = 1.1, .min_neighbors = 4}, .margin = -1},            \
     }
 
-extern const struct option_spec INPUT_OPTIONS[];    /* -0, --files-from */
-extern const struct option_spec DETECTOR_OPTIONS[]; /* --cascade ... --largest */
+/* What INPUT may be, a paragraph of a command's description. */
+#define INPUT_DESCRIPTION                                                                          \
+    "INPUT is a picture (JPEG, PNG, WebP, TIFF, HEIC, AVIF, GIF, BMP or PNM), a folder (with all " \
+    "folders in it; files with another extension are passed over), or '-' for a list of paths on " \
+    "standard input. With --stream or --stream-mjpeg pictures come from a stream in place of "     \
+    "INPUT and their rows go out as they come. Frames are called frame-000001, counted from 1, "   \
+    "with the name of the file before it.\n"
+
+extern const struct option_spec INPUT_OPTIONS[];    /* --files-from ... --max-pixels */
+extern const struct option_spec DETECTOR_OPTIONS[]; /* --cascade ... --try-rotations */
 extern const struct option_spec CROP_OPTIONS[];     /* --crops ... --annotate */
 
 /* How crops are written. */
