@@ -17,6 +17,12 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 fercli=${FERCLI:-$top/build/fercli}
 epochs=${EPOCHS:-63 32}
 
+# The second stage would be refused as well, but hours later.
+if [ -e "$prefix.weights" ] && [ ! -e "$prefix.state" ]; then
+    echo "train-general.sh: '$prefix.weights' is there and is not replaced" >&2
+    exit 1
+fi
+
 # stage PREFIX CFG EPOCHS OPTION...
 stage() {
     out=$1 cfg=$2 count=$3

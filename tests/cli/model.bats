@@ -31,6 +31,16 @@ setup() {
     cp "$BATS_TEST_TMPDIR/one.weights" "$BATS_TEST_TMPDIR/kept"
     EPOCHS="1 2" FERCLI=$FERCLI scripts/train-general.sh "$sample" "$BATS_TEST_TMPDIR/one" >/dev/null
     cmp "$BATS_TEST_TMPDIR"/{one.weights,kept}
-    ! grep -q mixup "$BATS_TEST_TMPDIR/one.cfg"
+    if grep -q mixup "$BATS_TEST_TMPDIR/one.cfg"; then false; fi
     grep -qx 'learning_rate=0.015' "$BATS_TEST_TMPDIR/one.cfg"
+}
+
+@test "scripts/train-general.sh refuses a model that is there before it trains for hours" {
+    mkdir "$BATS_TEST_TMPDIR/m"
+    echo mine >"$BATS_TEST_TMPDIR/m/one.weights"
+    run -1 --separate-stderr scripts/train-general.sh none.csv "$BATS_TEST_TMPDIR/m/one"
+    [ -z "$output" ]
+    [ "$stderr" = "train-general.sh: '$BATS_TEST_TMPDIR/m/one.weights' is there and is not replaced" ]
+    [ "$(cat "$BATS_TEST_TMPDIR/m/one.weights")" = mine ]
+    [ "$(ls "$BATS_TEST_TMPDIR/m")" = one.weights ]
 }
