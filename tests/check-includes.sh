@@ -12,7 +12,8 @@ root=$(realpath "${1:-$(dirname "$0")/..}")
 module_of() {
     case $1 in
     err.h) echo base ;;
-    nn.h | fer.h) echo "${1%.h}" ;;
+    nn.h) echo nn ;;
+    fer.h | fer_pictures.h) echo fer ;;
     base/* | nn/* | fer/* | cli/*) echo "${1%%/*}" ;;
     *) echo unknown ;;
     esac
