@@ -63,4 +63,17 @@ static inline unsigned char image_luma(unsigned red, unsigned green, unsigned bl
     return (unsigned char)((299 * red + 587 * green + 114 * blue + 500) / 1000);
 }
 
+/* A pixel of `channels` 1, its luma, or 3. */
+static inline void image_store(unsigned char *to, int channels, unsigned red, unsigned green,
+                               unsigned blue)
+{
+    if (channels == 1) {
+        to[0] = image_luma(red, green, blue);
+        return;
+    }
+    to[0] = (unsigned char)red;
+    to[1] = (unsigned char)green;
+    to[2] = (unsigned char)blue;
+}
+
 #endif

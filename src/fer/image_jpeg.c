@@ -90,13 +90,7 @@ static void mix_inks(const unsigned char *inks, bool inverted, unsigned char *to
         const unsigned red = ((inks[0] ^ flip) * white + 127) / 255;
         const unsigned green = ((inks[1] ^ flip) * white + 127) / 255;
         const unsigned blue = ((inks[2] ^ flip) * white + 127) / 255;
-        if (channels == 1) {
-            to[0] = image_luma(red, green, blue);
-            continue;
-        }
-        to[0] = (unsigned char)red;
-        to[1] = (unsigned char)green;
-        to[2] = (unsigned char)blue;
+        image_store(to, channels, red, green, blue);
     }
 }
 

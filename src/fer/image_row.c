@@ -21,12 +21,6 @@ void image_flatten_row(const unsigned char *from, int from_channels, unsigned ch
         const unsigned red = over_white(from[0], alpha);
         const unsigned green = colour ? over_white(from[1], alpha) : red;
         const unsigned blue = colour ? over_white(from[2], alpha) : red;
-        if (channels == 1) {
-            to[0] = image_luma(red, green, blue);
-            continue;
-        }
-        to[0] = (unsigned char)red;
-        to[1] = (unsigned char)green;
-        to[2] = (unsigned char)blue;
+        image_store(to, channels, red, green, blue);
     }
 }
