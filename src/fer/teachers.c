@@ -26,6 +26,14 @@ static int check_input(const struct model *m, const struct nn_net *student, stru
                    m->prefix, theirs.width, theirs.height, ours.width, ours.height);
 }
 
+static int check_output(const struct model *m, struct err *e)
+{
+    if (nn_net_temperature(m->net) > 0)
+        return 0;
+    return err_set(e, "teacher '%s' gives no probabilities: its cfg does not end with a [softmax]",
+                   m->prefix);
+}
+
 int teachers_init(struct teachers *t, const struct model *models, int count, double weight,
                   size_t batch, const struct nn_net *student, const struct names *names,
                   struct err *e)
@@ -42,7 +50,7 @@ int teachers_init(struct teachers *t, const struct model *models, int count, dou
     }
     for (; t->count < count; t->count++) {
         const struct model *m = &models[t->count];
-        if (check_names(m, names, e) || check_input(m, student, e))
+        if (check_names(m, names, e) || check_input(m, student, e) || check_output(m, e))
             goto fail;
         t->predictor[t->count] = nn_predictor_new(m->net, 0, nn_net_layers(m->net), (int)batch, e);
         if (!t->predictor[t->count])

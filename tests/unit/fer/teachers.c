@@ -125,6 +125,23 @@ static void test_teacher_of_another_input_is_refused(void **state)
     close_and_remove(&m, "t0");
 }
 
+static void test_teacher_without_probabilities_is_refused(void **state)
+{
+    (void)state;
+    struct model m = model_of("t0", 50, SIDE, "angry"), bare;
+    struct teachers t;
+    struct err e = {""};
+    const char *cfg = nn_net_cfg_text(m.net);
+    char *prefix = path_of("t0", "");
+    spill("t0", ".cfg", cfg, strlen(cfg) - strlen("[softmax]\n"));
+    assert_int_equal(model_open(&bare, prefix, &e), 0);
+    assert_int_equal(init(&t, &bare, 1, .6, &e), -1);
+    assert_non_null(strstr(e.text, "does not end with a [softmax]"));
+    model_close(&bare);
+    free(prefix);
+    close_and_remove(&m, "t0");
+}
+
 static void test_key_tells_teachers_and_weights_apart(void **state)
 {
     (void)state;
@@ -174,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_no_teacher_leaves_the_target),
         cmocka_unit_test(test_teacher_of_other_classes_is_refused),
         cmocka_unit_test(test_teacher_of_another_input_is_refused),
+        cmocka_unit_test(test_teacher_without_probabilities_is_refused),
         cmocka_unit_test(test_key_tells_teachers_and_weights_apart),
         cmocka_unit_test(test_taught_run_resumes_to_the_same_bytes_with_the_same_teacher_only),
     };
