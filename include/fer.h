@@ -198,14 +198,22 @@ struct model {
 int model_open(struct model *m, const char *prefix, struct err *e);
 void model_close(struct model *m);
 
+/* Test-time augmentation: which views of a face are averaged. */
+enum tta {
+    TTA_NONE,     /* the face alone */
+    TTA_MIRROR,   /* and its mirror image */
+    TTA_TEN_CROP, /* both, where they are and moved by a pixel each way (after Krizhevsky et al.
+                     2012, section 4.1) */
+};
+
 /* Runs grey crops through the model. NULL when there is no memory, or darknet's library cannot run
  * it. */
 struct classifier;
-struct classifier *classifier_new(const struct model *m, bool tta, struct err *e);
+struct classifier *classifier_new(const struct model *m, enum tta tta, struct err *e);
 void classifier_free(struct classifier *c);
 
-/* `pixels` (count, size, size) bytes to `probabilities` (count, classes). With tta each is the mean
- * with the mirrored face's. A face's result does not depend on the others or on the number of
+/* `pixels` (count, size, size) bytes to `probabilities` (count, classes), each the mean over the
+ * views. A face's result does not depend on the others or on the number of
  * threads. */
 void classifier_run(struct classifier *c, const unsigned char *pixels, size_t count,
                     float *probabilities);
@@ -224,6 +232,7 @@ struct metrics {
     size_t n;
     int classes;
     size_t *confusion;        /* (classes, classes), rows truth, columns prediction; owned */
+    size_t *truths;           /* (classes), the rows' sums; owned */
     double accuracy;          /* all figures are fractions */
     double low, high;         /* Wilson's 95 % interval of the accuracy */
     double balanced_accuracy; /* mean recall over the classes that occur */

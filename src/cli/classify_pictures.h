@@ -12,7 +12,7 @@ struct classification {
     const struct picture_options *options;
     const struct model *model;
     enum face_mode mode; /* FACE_AUTO: pictures of exactly the network's size are whole faces */
-    bool tta;
+    enum tta tta;
     double reject_below; /* the label becomes `uncertain` when the top probability is lower */
 };
 

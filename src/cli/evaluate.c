@@ -110,14 +110,6 @@ static float *classify_samples(const struct samples *s, const struct evaluation 
 
 /* ---- report ---- */
 
-static size_t class_count(const struct metrics *m, int class)
-{
-    size_t count = 0;
-    for (int j = 0; j < m->classes; j++)
-        count += m->confusion[class * m->classes + j];
-    return count;
-}
-
 static void write_json(const struct metrics *m, const struct evaluation *job,
                        const struct samples *s, FILE *out)
 {
@@ -149,7 +141,7 @@ static void write_json(const struct metrics *m, const struct evaluation *job,
     for (int i = 0; i < m->classes; i++) {
         json_object(&j, NULL);
         json_text(&j, "name", names->name[i]);
-        json_integer(&j, "n", (long long)class_count(m, i));
+        json_integer(&j, "n", (long long)m->truths[i]);
         json_real(&j, "precision", m->precision[i], 6);
         json_real(&j, "recall", m->recall[i], 6);
         json_real(&j, "f1", m->f1[i], 6);
@@ -205,7 +197,7 @@ static void write_text(const struct metrics *m, const struct evaluation *job,
     fprintf(out, "log loss           %.4f\n\n", m->log_loss);
     fprintf(out, "%-11s %8s  precision   recall       F1\n", "class", "pictures");
     for (int i = 0; i < m->classes; i++)
-        fprintf(out, "%-11s %8zu     %.4f   %.4f   %.4f\n", names->name[i], class_count(m, i),
+        fprintf(out, "%-11s %8zu     %.4f   %.4f   %.4f\n", names->name[i], m->truths[i],
                 m->precision[i], m->recall[i], m->f1[i]);
     write_confusion(m, names, out);
 }
@@ -223,7 +215,8 @@ static void figure_row(struct rows *r, const char *measure, const char *class,
     rows_end(r);
 }
 
-static void write_figures(const struct metrics *m, const struct names *names, struct rows *r)
+static void write_figures(const struct metrics *m, const struct samples *s,
+                          const struct names *names, struct rows *r)
 {
     figure_row(r, "n", NULL, NULL, (double)m->n, 0);
     figure_row(r, "accuracy", NULL, NULL, m->accuracy, 6);
@@ -233,9 +226,12 @@ static void write_figures(const struct metrics *m, const struct names *names, st
     figure_row(r, "macro_f1", NULL, NULL, m->macro_f1, 6);
     figure_row(r, "ece", NULL, NULL, m->ece, 6);
     figure_row(r, "log_loss", NULL, NULL, m->log_loss, 6);
+    figure_row(r, "without_face", NULL, NULL, (double)s->left_out, 0);
+    figure_row(r, "unreadable", NULL, NULL, (double)s->unreadable, 0);
+    figure_row(r, "left_out_seen", NULL, NULL, (double)s->seen, 0);
     for (int i = 0; i < m->classes; i++) {
         const char *name = names->name[i];
-        figure_row(r, "n", name, NULL, (double)class_count(m, i), 0);
+        figure_row(r, "n", name, NULL, (double)m->truths[i], 0);
         figure_row(r, "precision", name, NULL, m->precision[i], 6);
         figure_row(r, "recall", name, NULL, m->recall[i], 6);
         figure_row(r, "f1", name, NULL, m->f1[i], 6);
@@ -246,7 +242,8 @@ static void write_figures(const struct metrics *m, const struct names *names, st
                        (double)m->confusion[i * m->classes + k], 0);
 }
 
-static int write_csv(const struct metrics *m, const struct evaluation *job, struct err *e)
+static int write_csv(const struct metrics *m, const struct evaluation *job, const struct samples *s,
+                     struct err *e)
 {
     static const struct column columns[] = {{"measure", CELL_TEXT, 0, 0, 0},
                                             {"class", CELL_TEXT, 0, 0, 0},
@@ -255,7 +252,7 @@ static int write_csv(const struct metrics *m, const struct evaluation *job, stru
     struct rows *r = rows_open(job->common, columns, 4, e);
     if (!r)
         return -1;
-    write_figures(m, &job->model->names, r);
+    write_figures(m, s, &job->model->names, r);
     return rows_close(r, e);
 }
 
@@ -264,7 +261,7 @@ static int write_report(const struct metrics *m, const struct evaluation *job,
 {
     /* A report is read by people unless a format is asked for, in a pipe too. */
     if (job->common->format == FORMAT_CSV)
-        return write_csv(m, job, e);
+        return write_csv(m, job, s, e);
     struct output out;
     if (output_open(&out, job->common->output, e))
         return -1;

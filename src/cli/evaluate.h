@@ -24,7 +24,7 @@ struct evaluation {
     const struct model *model;
     const struct detector_options *detector;
     enum face_mode mode; /* of --labelled */
-    bool tta;
+    enum tta tta;
 };
 
 /* Reads the data, classifies it and prints the report. Returns the exit status. */

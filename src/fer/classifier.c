@@ -10,14 +10,19 @@
 
 #define CLASSIFIER_BATCH 8
 
+/* Where the views of a face lie, in pixels from it; each comes as it is and then mirrored. */
+static const int SHIFTS[][2] = {{0, 0}, {-1, 0}, {1, 0}, {0, -1}, {0, 1}};
+static const int VIEWS[] = {[TTA_NONE] = 1, [TTA_MIRROR] = 2, [TTA_TEN_CROP] = 10};
+
 struct classifier {
     struct nn_predictor *predictor; /* owned; or */
     struct nn_darknet *darknet;     /* owned */
     int size;                       /* of the network's input, which is square */
     int classes;
-    bool tta;
-    float *input;  /* (CLASSIFIER_BATCH, size, size); owned */
-    float *mirror; /* (CLASSIFIER_BATCH, classes) probabilities of the mirrored faces; owned */
+    int views;
+    unsigned char *picture; /* (size, size), one moved; owned */
+    float *input;           /* (CLASSIFIER_BATCH, size, size); owned */
+    float *output;          /* (CLASSIFIER_BATCH, classes) probabilities of one view; owned */
 };
 
 static size_t picture_values(const struct classifier *c)
@@ -34,17 +39,18 @@ static int open_engine(struct classifier *c, const struct model *m, struct err *
     return c->darknet || c->predictor ? 0 : -1;
 }
 
-struct classifier *classifier_new(const struct model *m, bool tta, struct err *e)
+struct classifier *classifier_new(const struct model *m, enum tta tta, struct err *e)
 {
     struct classifier *c = calloc(1, sizeof(*c));
     if (!c)
         return err_memory_null(e);
     c->size = nn_net_input(m->net).width;
     c->classes = nn_net_outputs(m->net);
-    c->tta = tta;
+    c->views = VIEWS[tta];
+    c->picture = malloc(picture_values(c));
     c->input = reallocarray(NULL, picture_values(c), CLASSIFIER_BATCH * sizeof(*c->input));
-    c->mirror = reallocarray(NULL, (size_t)c->classes, CLASSIFIER_BATCH * sizeof(*c->mirror));
-    if (!c->input || !c->mirror)
+    c->output = reallocarray(NULL, (size_t)c->classes, CLASSIFIER_BATCH * sizeof(*c->output));
+    if (!c->picture || !c->input || !c->output)
         err_memory(e);
     else if (open_engine(c, m, e) == 0)
         return c;
@@ -58,9 +64,23 @@ void classifier_free(struct classifier *c)
         return;
     nn_predictor_free(c->predictor);
     nn_darknet_free(c->darknet);
+    free(c->picture);
     free(c->input);
-    free(c->mirror);
+    free(c->output);
     free(c);
+}
+
+static int clamp(int at, int size)
+{
+    return at < 0 ? 0 : at >= size ? size - 1 : at;
+}
+
+/* Moves a picture; the pixels at its border are repeated. */
+static void shift(const unsigned char *from, unsigned char *to, int size, const int by[2])
+{
+    for (int y = 0; y < size; y++)
+        for (int x = 0; x < size; x++)
+            to[y * size + x] = from[clamp(y - by[1], size) * size + clamp(x - by[0], size)];
 }
 
 static void mirror_rows(float *row, size_t rows, int width)
@@ -81,20 +101,32 @@ static void run_network(struct classifier *c, size_t count, float *probabilities
         nn_predictor_run(c->predictor, c->input, count, probabilities);
 }
 
+static void run_view(struct classifier *c, const unsigned char *pixels, size_t count, int view,
+                     float *probabilities)
+{
+    const size_t values = picture_values(c);
+    for (size_t i = 0; i < count; i++) {
+        shift(pixels + i * values, c->picture, c->size, SHIFTS[view / 2]);
+        augmentation_apply(NULL, 0, c->picture, c->size, c->size, c->input + i * values);
+    }
+    if (view % 2 == 1)
+        mirror_rows(c->input, count * (size_t)c->size, c->size);
+    run_network(c, count, probabilities);
+}
+
 /* At most CLASSIFIER_BATCH pictures. */
 static void run_batch(struct classifier *c, const unsigned char *pixels, size_t count,
                       float *probabilities)
 {
-    const size_t values = picture_values(c);
-    for (size_t i = 0; i < count; i++)
-        augmentation_apply(NULL, 0, pixels + i * values, c->size, c->size, c->input + i * values);
-    run_network(c, count, probabilities);
-    if (!c->tta)
-        return;
-    mirror_rows(c->input, count * (size_t)c->size, c->size);
-    run_network(c, count, c->mirror);
-    for (size_t i = 0; i < count * (size_t)c->classes; i++)
-        probabilities[i] = (probabilities[i] + c->mirror[i]) / 2;
+    const size_t values = count * (size_t)c->classes;
+    run_view(c, pixels, count, 0, probabilities);
+    for (int view = 1; view < c->views; view++) {
+        run_view(c, pixels, count, view, c->output);
+        for (size_t i = 0; i < values; i++)
+            probabilities[i] += c->output[i];
+    }
+    for (size_t i = 0; i < values && c->views > 1; i++)
+        probabilities[i] /= (float)c->views;
 }
 
 void classifier_run(struct classifier *c, const unsigned char *pixels, size_t count,

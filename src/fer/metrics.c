@@ -15,6 +15,7 @@
 void metrics_release(struct metrics *m)
 {
     free(m->confusion);
+    free(m->truths);
     free(m->precision);
     free(m->recall);
     free(m->f1);
@@ -62,10 +63,11 @@ static int allocate(struct metrics *m, int classes, struct err *e)
     const size_t k = (size_t)classes;
     memset(m, 0, sizeof(*m));
     m->confusion = calloc(k * k, sizeof(*m->confusion));
+    m->truths = calloc(k, sizeof(*m->truths));
     m->precision = calloc(k, sizeof(*m->precision));
     m->recall = calloc(k, sizeof(*m->recall));
     m->f1 = calloc(k, sizeof(*m->f1));
-    if (m->confusion && m->precision && m->recall && m->f1)
+    if (m->confusion && m->truths && m->precision && m->recall && m->f1)
         return 0;
     metrics_release(m);
     return err_memory(e);
@@ -126,15 +128,15 @@ static void measure_classes(struct metrics *m)
     const size_t classes = (size_t)m->classes;
     int occur = 0;
     for (size_t k = 0; k < classes; k++) {
-        size_t truths = 0, predictions = 0, hits = m->confusion[k * classes + k];
+        size_t predictions = 0, hits = m->confusion[k * classes + k];
         for (size_t other = 0; other < classes; other++) {
-            truths += m->confusion[k * classes + other];
+            m->truths[k] += m->confusion[k * classes + other];
             predictions += m->confusion[other * classes + k];
         }
-        m->recall[k] = ratio(hits, truths);
+        m->recall[k] = ratio(hits, m->truths[k]);
         m->precision[k] = ratio(hits, predictions);
-        m->f1[k] = ratio(2 * hits, truths + predictions);
-        if (truths > 0) {
+        m->f1[k] = ratio(2 * hits, m->truths[k] + predictions);
+        if (m->truths[k] > 0) {
             occur++;
             m->balanced_accuracy += m->recall[k];
             m->macro_f1 += m->f1[k];

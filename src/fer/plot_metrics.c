@@ -67,14 +67,6 @@ struct matrix {
     int cell; /* pixels */
 };
 
-static int row_count(const struct metrics *m, int row)
-{
-    size_t count = 0;
-    for (int k = 0; k < m->classes; k++)
-        count += m->confusion[row * m->classes + k];
-    return (int)count;
-}
-
 /* From white for none of the row to a dark blue for all of it. */
 static struct colour shade(double part)
 {
@@ -102,13 +94,13 @@ static void draw_cell(const struct matrix *x, int row, int column, size_t row_si
 
 static void draw_row(const struct matrix *x, int row)
 {
-    const int count = row_count(x->metrics, row);
+    const size_t count = x->metrics->truths[row];
     const double middle = MATRIX_TOP + (row + 0.5) * x->cell;
     char words[32];
     for (int k = 0; k < x->metrics->classes; k++)
-        draw_cell(x, row, k, (size_t)count);
+        draw_cell(x, row, k, count);
     fitted_text(x->cr, MATRIX_LEFT - 12, middle - 2, &UPTO, MATRIX_LEFT - 24, x->names->name[row]);
-    snprintf(words, sizeof(words), "%d", count);
+    snprintf(words, sizeof(words), "%zu", count);
     text(x->cr, MATRIX_LEFT - 12, middle + 16,
          &(struct text_style){.size = SMALL_SIZE, .align = 1, .colour = &CANVAS_GREY}, words);
 }

@@ -123,6 +123,7 @@ train() {
     tiny_model m
     run -0 --separate-stderr "$FERCLI" classify -m m --fer-csv rows.csv --split PublicTest --unseen --format jsonl
     [[ $output == *'"n":1,'*'"left_out_seen":3,'* ]]
+    "$FERCLI" classify -m m --fer-csv rows.csv --split PublicTest --unseen --format csv | grep -qx 'left_out_seen,,,3'
     run -0 --separate-stderr "$FERCLI" classify -m m --fer-csv rows.csv --split PublicTest,PrivateTest --unseen
     [[ $output == *"pictures           2, "*"left out           4 that are in Training too"* ]]
     draw_rows h2V i1P >others.csv

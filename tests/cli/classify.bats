@@ -134,6 +134,14 @@ p/text.png,,unreadable" ]
     run -1 cmp -s "$W/tta" "$W/rows"
 }
 
+@test "--ten-crop averages over more views, --tta's among them" {
+    "$FERCLI" classify -m m --tta crops >"$W/tta"
+    "$FERCLI" classify -m m --ten-crop crops >"$W/ten"
+    [ "$(cut -d, -f1-6 "$W/ten")" = "$(cut -d, -f1-6 "$W/tta")" ]
+    run -1 cmp -s "$W/ten" "$W/tta"
+    "$FERCLI" classify -m m --tta --ten-crop crops | cmp - "$W/ten"
+}
+
 @test "crops and marked pictures are written, and a crop classifies as its face did" {
     run -1 --separate-stderr "$FERCLI" classify -m m --crops "$W/c" --annotate "$W/a" p
     [ "$(ls "$W/c" | xargs)" = "p+a.png-0.png p+sub+c.png-0.png p+sub+c.png-1.png" ]

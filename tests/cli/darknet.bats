@@ -39,7 +39,7 @@ same_rows() {
 
 @test "--engine darknet prints the rows of the native engine, and nothing else" {
     needs_library
-    for options in "" "--tta" "--no-detect" "--reject-below 0.5"; do
+    for options in "" "--tta" "--ten-crop" "--no-detect" "--reject-below 0.5"; do
         # shellcheck disable=SC2086 # words
         "$FERCLI" classify -m m $options crops photo.png >"$W/native"
         # shellcheck disable=SC2086

@@ -56,13 +56,19 @@ check_figures() {
     check_figures -m warm
 }
 
-@test "with --tta too, which is another measurement" {
-    check_figures -m m --tta
-    check_figures -m warm --tta
+@test "with --tta and --ten-crop too, which are other measurements" {
+    for views in --tta --ten-crop; do
+        check_figures -m m $views
+        check_figures -m warm $views
+    done
     run -0 --separate-stderr "$FERCLI" classify -m m --labelled l --format jsonl
     plain=$output
     run -0 --separate-stderr "$FERCLI" classify -m m --labelled l --format jsonl --tta
+    mirrored=$output
+    [ "$mirrored" != "$plain" ]
+    run -0 --separate-stderr "$FERCLI" classify -m m --labelled l --format jsonl --ten-crop
     [ "$output" != "$plain" ]
+    [ "$output" != "$mirrored" ]
 }
 
 @test "a temperature changes how sure the model is, not what it says" {

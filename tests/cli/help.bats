@@ -31,7 +31,7 @@ common="--threads --seed -o --format -q --quiet -v --verbose --no-progress"
 faces="-0 --files-from --stream --stream-mjpeg --cascade --scale-factor --min-neighbors --min-size --largest --try-rotations --crops --crop-size --margin --annotate"
 declare -gA contract=(
     [detect]="$faces $common"
-    [classify]="--model --no-detect --detect --tta --reject-below --engine --fer-csv --split --labelled --unseen --plots --min-accuracy $faces $common"
+    [classify]="--model --no-detect --detect --tta --ten-crop --reject-below --engine --fer-csv --split --labelled --unseen --plots --min-accuracy $faces $common"
     [train-general]="--fer-csv --train --valid --audit --leave-out --cfg --out --epochs --resume --init $common"
     [finetune]="--user --model --out --general-csv --holdout --folds --max-forget --epochs --report $common"
 )

@@ -137,7 +137,7 @@ static double loss_of_files(const char *name)
     struct metrics metrics;
     char *prefix = path_of(name, "");
     assert_int_equal(model_open(&model, prefix, &e), 0);
-    struct classifier *classifier = classifier_new(&model, false, &e);
+    struct classifier *classifier = classifier_new(&model, TTA_NONE, &e);
     assert_non_null(classifier);
     classifier_run(classifier, valid_pixels, VALID, probabilities);
     assert_int_equal(metrics_compute(&metrics, valid_labels, probabilities, VALID, 7, &e), 0);

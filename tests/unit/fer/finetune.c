@@ -179,7 +179,7 @@ static void test_when_nothing_keeps_the_limit_the_old_head_is_written(void **sta
     struct run run = make_run(&user, &general);
     struct model m;
     assert_int_equal(model_open(&m, scratch_file("general"), &run.e), 0);
-    struct classifier *c = classifier_new(&m, false, &run.e);
+    struct classifier *c = classifier_new(&m, TTA_NONE, &run.e);
     assert_non_null(c);
     for (size_t i = 256; i < general.count; i++) {
         move_to_border(c, general.pixels + i * PIXELS, general.pixels + (i - 255) * PIXELS);

@@ -189,7 +189,7 @@ static void draw_faces(unsigned char *pixels)
         pixels[i] = (unsigned char)(i * 2654435761u >> 17);
 }
 
-static void classify(const struct model *m, bool tta, const unsigned char *pixels, size_t count,
+static void classify(const struct model *m, enum tta tta, const unsigned char *pixels, size_t count,
                      float *probabilities)
 {
     struct err e = {""};
@@ -214,7 +214,7 @@ static void test_probabilities_are_the_networks_for_255ths(void **state)
     struct nn_predictor *p = nn_predictor_new(m.net, 0, nn_net_layers(m.net), 4, &e);
     nn_predictor_run(p, input, FACES, expected);
     nn_predictor_free(p);
-    classify(&m, false, pixels, FACES, got);
+    classify(&m, TTA_NONE, pixels, FACES, got);
     for (int i = 0; i < FACES; i++) {
         float sum = 0;
         for (int k = 0; k < 7; k++) {
@@ -236,7 +236,7 @@ static void test_face_does_not_depend_on_its_company(void **state)
     float together[FACES * 7], alone[7];
     open_good(&m);
     draw_faces(pixels);
-    for (int tta = 0; tta < 2; tta++) {
+    for (enum tta tta = TTA_NONE; tta <= TTA_TEN_CROP; tta++) {
         struct classifier *c = classifier_new(&m, tta, &e);
         classifier_run(c, pixels, FACES, together);
         for (int i = 0; i < FACES; i++) {
@@ -257,9 +257,9 @@ static void test_face_does_not_depend_on_the_threads(void **state)
     open_good(&m);
     draw_faces(pixels);
     nn_set_threads(1);
-    classify(&m, true, pixels, FACES, one);
+    classify(&m, TTA_TEN_CROP, pixels, FACES, one);
     nn_set_threads(3);
-    classify(&m, true, pixels, FACES, three);
+    classify(&m, TTA_TEN_CROP, pixels, FACES, three);
     nn_set_threads(0);
     assert_memory_equal(one, three, sizeof(one));
     model_close(&m);
@@ -275,14 +275,48 @@ static void test_tta_is_the_mean_with_the_mirrored_face(void **state)
     draw_faces(pixels);
     for (int i = 0; i < FACES * PICTURE; i++)
         mirrored[i] = pixels[i / SIZE * SIZE + SIZE - 1 - i % SIZE];
-    classify(&m, false, pixels, FACES, plain);
-    classify(&m, false, mirrored, FACES, other);
-    classify(&m, true, pixels, FACES, both);
-    classify(&m, true, mirrored, FACES, again);
+    classify(&m, TTA_NONE, pixels, FACES, plain);
+    classify(&m, TTA_NONE, mirrored, FACES, other);
+    classify(&m, TTA_MIRROR, pixels, FACES, both);
+    classify(&m, TTA_MIRROR, mirrored, FACES, again);
     for (int i = 0; i < FACES * 7; i++)
         assert_true(both[i] == (plain[i] + other[i]) / 2);
     assert_memory_equal(both, again, sizeof(both));
     assert_true(memcmp(both, plain, sizeof(both)) != 0);
+    model_close(&m);
+}
+
+/* Every face moved by (x, y), with its border repeated. */
+static void move_faces(const unsigned char *from, unsigned char *to, int x, int y)
+{
+    for (int i = 0; i < FACES * PICTURE; i++) {
+        int row = i % PICTURE / SIZE - y, column = i % SIZE - x;
+        row = row < 0 ? 0 : row >= SIZE ? SIZE - 1 : row;
+        column = column < 0 ? 0 : column >= SIZE ? SIZE - 1 : column;
+        to[i] = from[i / PICTURE * PICTURE + row * SIZE + column];
+    }
+}
+
+static void test_ten_crop_is_the_mean_over_moved_and_mirrored_faces(void **state)
+{
+    (void)state;
+    static const int moves[][2] = {{0, 0}, {1, 0}, {-1, 0}, {0, 1}, {0, -1}};
+    struct model m;
+    unsigned char pixels[FACES * PICTURE], moved[FACES * PICTURE];
+    float mean[FACES * 7] = {0}, pair[FACES * 7], ten[FACES * 7];
+    open_good(&m);
+    draw_faces(pixels);
+    for (size_t i = 0; i < 5; i++) {
+        move_faces(pixels, moved, moves[i][0], moves[i][1]);
+        classify(&m, TTA_MIRROR, moved, FACES, pair);
+        for (int k = 0; k < FACES * 7; k++)
+            mean[k] += pair[k] / 5;
+    }
+    classify(&m, TTA_TEN_CROP, pixels, FACES, ten);
+    classify(&m, TTA_MIRROR, pixels, FACES, pair);
+    for (int k = 0; k < FACES * 7; k++)
+        assert_true(fabsf(ten[k] - mean[k]) < 1e-6f);
+    assert_true(memcmp(ten, pair, sizeof(ten)) != 0);
     model_close(&m);
 }
 
@@ -292,7 +326,7 @@ static void test_no_faces_are_no_work(void **state)
     struct model m;
     float untouched = 7;
     open_good(&m);
-    classify(&m, true, NULL, 0, &untouched);
+    classify(&m, TTA_TEN_CROP, NULL, 0, &untouched);
     assert_true(untouched == 7);
     classifier_free(NULL);
     model_close(&m);
@@ -314,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_face_does_not_depend_on_its_company),
         cmocka_unit_test(test_face_does_not_depend_on_the_threads),
         cmocka_unit_test(test_tta_is_the_mean_with_the_mirrored_face),
+        cmocka_unit_test(test_ten_crop_is_the_mean_over_moved_and_mirrored_faces),
         cmocka_unit_test(test_no_faces_are_no_work),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

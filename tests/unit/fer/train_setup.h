@@ -278,7 +278,7 @@ static inline double accuracy_of_files(const char *name)
     char *prefix = path_of(name, "");
     if (model_open(&model, prefix, &e))
         fail_msg("%s", e.text);
-    struct classifier *classifier = classifier_new(&model, false, &e);
+    struct classifier *classifier = classifier_new(&model, TTA_NONE, &e);
     assert_non_null(classifier);
     classifier_run(classifier, valid_pixels, VALID, probabilities);
     assert_int_equal(metrics_compute(&metrics, valid_labels, probabilities, VALID, 7, &e), 0);

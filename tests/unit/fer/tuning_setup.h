@@ -144,7 +144,7 @@ static inline double accuracy(const char *name, const struct dataset *d)
     struct err e = {""};
     if (model_open(&m, scratch_file(name), &e))
         fail_msg("%s", e.text);
-    struct classifier *c = classifier_new(&m, false, &e);
+    struct classifier *c = classifier_new(&m, TTA_NONE, &e);
     float *p = calloc(d->count, CLASSES * sizeof(float));
     assert_true(c && p);
     classifier_run(c, d->pixels, d->count, p);
