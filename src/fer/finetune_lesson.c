@@ -24,14 +24,14 @@ static const char OVERRIDES[] = "policy=constant\nburn_in=0\nadam=%d\nmomentum=0
  * heads alike however wide they are and however large their features. docs/finetune.md has what
  * each recipe gains and loses. */
 static const struct recipe RECIPES[] = {
-    [FINETUNE_REPLAY] = {.step = 14,
+    [FINETUNE_REPLAY] = {.step = 20,
                          .momentum = true,
                          .batch = 16,
                          .general = 80,
                          .updates = 300,
                          .balance = 0.85,
                          .between = true,
-                         .general_pull = 0.7f,
+                         .general_pull = 0.85f,
                          .variants = true,
                          .mean = true},
     [FINETUNE_DISTIL] = {.step = 0.048,
