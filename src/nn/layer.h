@@ -59,6 +59,7 @@ struct layer_kind {
     size_t layer_size;     /* of the kind's struct */
     bool frozen_by_tuning; /* convolutional or pooling: layers up to the last such are no part of a
                               dense head */
+    bool reads_rows;       /* any layout of the input will do, plain is read as it is */
     bool passes_through;   /* outside training the output is the input, in the same memory */
     /* Reads keys, sets out, params, flops and, unless it is the layer before alone, the sources.
      * 0/-1. */

@@ -94,8 +94,6 @@ static void refresh(struct op *op)
     folded_take(&((struct connected_op *)op)->folded, op);
 }
 
-#define OUTPUTS 8 /* that one thread computes at a time */
-
 /* y = x W^T + b, one picture's sum in one order whatever the batch: predictions must not depend on
  * company. */
 static void multiply(const struct op *op, const float *x, const float *weights, const float *bias,
@@ -110,8 +108,8 @@ static void multiply(const struct op *op, const float *x, const float *weights, 
                           .inputs = shape_values(op->layer->in),
                           .stride = outputs};
 #pragma omp parallel for
-    for (size_t o = 0; o < outputs; o += OUTPUTS)
-        simd()->dot(&d, o, outputs - o < OUTPUTS ? outputs - o : OUTPUTS);
+    for (size_t o = 0; o < outputs; o += DOT_OUTPUTS)
+        simd()->dot(&d, o, outputs - o < DOT_OUTPUTS ? outputs - o : DOT_OUTPUTS);
 }
 
 static void infer(struct connected_op *c)
@@ -188,6 +186,7 @@ static void backward(struct op *op)
 const struct layer_kind LAYER_CONNECTED = {
     .names = {"connected", "conn"},
     .layer_size = sizeof(struct connected),
+    .reads_rows = true,
     .parse = parse,
     .op_size = sizeof(struct connected_op),
     .plan = plan,

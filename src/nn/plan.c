@@ -186,6 +186,16 @@ static int make_gradients(struct plan *p, struct err *e)
     return 0;
 }
 
+/* The input comes in plain and is made blocked for the layers that take it so. */
+static bool input_stays_plain(const struct plan *p)
+{
+    for (int i = p->first; i < p->last; i++)
+        for (int k = 0; k < p->net->layer[i]->sources; k++)
+            if (p->net->layer[i]->source[k] < p->first && !p->net->layer[i]->kind->reads_rows)
+                return false;
+    return true;
+}
+
 struct plan *plan_new(const struct nn_net *net, float *params, const struct plan_options *options,
                       struct err *e)
 {
@@ -201,8 +211,10 @@ struct plan *plan_new(const struct nn_net *net, float *params, const struct plan
                        .seed = options->seed,
                        .loss_scale = 1};
     struct nn_shape in = p->first == 0 ? net->input : net->layer[p->first - 1]->out;
-    p->input =
-        (struct tensor){.batch = p->batch, .shape = in, .block = tensor_block(in), .slot = -1};
+    p->input = (struct tensor){.batch = p->batch,
+                               .shape = in,
+                               .block = input_stays_plain(p) ? 1 : tensor_block(in),
+                               .slot = -1};
     p->input.value = floats_new(tensor_values(&p->input));
     p->op = calloc((size_t)net->layers, sizeof(struct op *));
     if (!p->input.value || !p->op) {

@@ -313,50 +313,91 @@ static void dropout(const struct dropout *d, const float *x, float *y, size_t fi
     }
 }
 
-/* The sums of `rows` by `outputs` products in registers, so that what is loaded is used several
- * times. Each sum is made in the same order whatever the tile, so that a row's does not depend on
- * its company. Called with constants only. */
-static inline __attribute__((always_inline)) void
-dot_tile(const struct dot *d, size_t row, size_t output, const size_t rows, const size_t outputs)
+/* A dense layer's products are added up block by block, so many rows by so many outputs, and a
+ * block goes through the inputs in pieces that stay in the first cache while its tiles, whose sums
+ * are in registers, use them several times. */
+#define DOT_ROWS 8
+#define DOT_PIECE 256
+#define TILE_ROWS 4
+#define TILE_OUTPUTS (LANES > 8 ? 4 : 3) /* AVX2 has 16 registers, AVX-512 has 32 */
+
+struct dot_block {
+    const float *x, *w; /* its first row and output */
+    size_t rows, outputs, inputs;
+    vec sum[DOT_ROWS][DOT_OUTPUTS];
+};
+
+/* Adds inputs `first` to `end` to the sums of a tile. Each sum is made in the same order whatever
+ * the tile, so that a row's does not depend on its company. `rows` and `outputs` are constants. */
+static inline __attribute__((always_inline)) void dot_tile(struct dot_block *b, size_t row,
+                                                           size_t output, size_t first, size_t end,
+                                                           const size_t rows, const size_t outputs)
 {
-    const float *x = d->x + row * d->inputs, *w = d->w + output * d->inputs;
-    size_t whole = d->inputs - d->inputs % LANES, i;
-    vec sum[4][4] = {{{0}}};
-    for (i = 0; i < whole; i += LANES) {
-        vec weight[4];
+    const float *x = b->x + row * b->inputs, *w = b->w + output * b->inputs;
+    vec sum[TILE_ROWS][TILE_OUTPUTS];
+    for (size_t r = 0; r < rows; r++)
         for (size_t o = 0; o < outputs; o++)
-            weight[o] = load(w + o * d->inputs + i);
+            sum[r][o] = b->sum[row + r][output + o];
+    for (size_t i = first; i < end; i += LANES) {
+        vec weight[TILE_OUTPUTS];
+        for (size_t o = 0; o < outputs; o++)
+            weight[o] = load(w + o * b->inputs + i);
         for (size_t r = 0; r < rows; r++) {
-            vec value = load(x + r * d->inputs + i);
+            vec value = load(x + r * b->inputs + i);
             for (size_t o = 0; o < outputs; o++)
                 sum[r][o] += value * weight[o];
         }
     }
     for (size_t r = 0; r < rows; r++)
+        for (size_t o = 0; o < outputs; o++)
+            b->sum[row + r][output + o] = sum[r][o];
+}
+
+static void dot_piece(struct dot_block *b, size_t first, size_t end)
+{
+    for (size_t o = 0, outputs; o < b->outputs; o += outputs) {
+        outputs = b->outputs - o < TILE_OUTPUTS ? 1 : TILE_OUTPUTS;
+        for (size_t r = 0, rows; r < b->rows; r += rows) {
+            rows = b->rows - r < TILE_ROWS ? 1 : TILE_ROWS;
+            if (rows > 1 && outputs > 1)
+                dot_tile(b, r, o, first, end, TILE_ROWS, TILE_OUTPUTS);
+            else if (rows > 1)
+                dot_tile(b, r, o, first, end, TILE_ROWS, 1);
+            else if (outputs > 1)
+                dot_tile(b, r, o, first, end, 1, TILE_OUTPUTS);
+            else
+                dot_tile(b, r, o, first, end, 1, 1);
+        }
+    }
+}
+
+static void dot_block(const struct dot *d, size_t row, size_t output, size_t rows, size_t outputs)
+{
+    struct dot_block b = {.x = d->x + row * d->inputs,
+                          .w = d->w + output * d->inputs,
+                          .rows = rows,
+                          .outputs = outputs,
+                          .inputs = d->inputs};
+    const size_t whole = d->inputs - d->inputs % LANES;
+    for (size_t i = 0; i < whole; i += DOT_PIECE)
+        dot_piece(&b, i, whole - i < DOT_PIECE ? whole : i + DOT_PIECE);
+    for (size_t r = 0; r < rows; r++)
         for (size_t o = 0; o < outputs; o++) {
-            float total = lane_sum(sum[r][o]);
-            for (i = whole; i < d->inputs; i++)
-                total += x[r * d->inputs + i] * w[o * d->inputs + i];
+            float total = lane_sum(b.sum[r][o]);
+            for (size_t i = whole; i < d->inputs; i++)
+                total += b.x[r * d->inputs + i] * b.w[o * d->inputs + i];
             d->y[(row + r) * d->stride + output + o] = total + (d->bias ? d->bias[output + o] : 0);
         }
 }
 
-#define DOT_OUTPUTS (LANES > 8 ? 4 : 2) /* AVX2 has 16 registers, AVX-512 has 32 */
-
 static void dot(const struct dot *d, size_t output, size_t outputs)
 {
-    size_t end = output + outputs, row;
-    for (; end - output >= DOT_OUTPUTS; output += DOT_OUTPUTS) {
-        for (row = 0; d->rows - row >= 4; row += 4)
-            dot_tile(d, row, output, 4, DOT_OUTPUTS);
-        for (; row < d->rows; row++)
-            dot_tile(d, row, output, 1, DOT_OUTPUTS);
-    }
-    for (; output < end; output++) {
-        for (row = 0; d->rows - row >= 4; row += 4)
-            dot_tile(d, row, output, 4, 1);
-        for (; row < d->rows; row++)
-            dot_tile(d, row, output, 1, 1);
+    for (size_t o = 0, many; o < outputs; o += many) {
+        many = outputs - o < DOT_OUTPUTS ? outputs - o : DOT_OUTPUTS;
+        for (size_t row = 0, rows; row < d->rows; row += rows) {
+            rows = d->rows - row < DOT_ROWS ? d->rows - row : DOT_ROWS;
+            dot_block(d, row, output + o, rows, many);
+        }
     }
 }
 
@@ -368,12 +409,13 @@ static void blend(float *y, const float *x, float part, size_t count)
 
 static void sgd(const struct sgd_rule *r, float *w, const float *g, float *velocity, size_t count)
 {
-    float rate = r->rate, momentum = r->momentum, decay = r->decay, look = r->nesterov ? 1 : 0;
+    float scale = r->scale, rate = r->rate, momentum = r->momentum, decay = r->decay;
+    bool look = r->nesterov;
     for (size_t i = 0; i < count; i++) {
-        float gradient = g[i] + decay * w[i];
+        float gradient = scale * g[i] + decay * w[i];
         float v = momentum * velocity[i] + gradient;
         velocity[i] = v;
-        w[i] -= rate * (look != 0 ? gradient + momentum * v : v);
+        w[i] -= rate * (look ? gradient + momentum * v : v);
     }
 }
 
@@ -382,7 +424,7 @@ static void adam(const struct adam_rule *r, float *w, const float *g, float *m, 
 {
     struct adam_rule a = *r;
     for (size_t i = 0; i < count; i++) {
-        float gradient = g[i] + a.decay * w[i];
+        float gradient = a.scale * g[i] + a.decay * w[i];
         m[i] = a.beta1 * m[i] + (1 - a.beta1) * gradient;
         v[i] = a.beta2 * v[i] + (1 - a.beta2) * gradient * gradient;
         w[i] -= a.rate * m[i] / (sqrtf(v[i]) + a.epsilon);

@@ -23,14 +23,18 @@ struct dropout {
 };
 
 struct sgd_rule {
+    float scale; /* of the gradient, before the decay is added */
     float rate, momentum, decay;
     bool nesterov;
 };
 
 struct adam_rule {
-    float rate; /* with the bias corrections in it */
+    float scale; /* of the gradient, before the decay is added */
+    float rate;  /* with the bias corrections in it */
     float beta1, beta2, epsilon, decay;
 };
+
+#define DOT_OUTPUTS 12 /* `dot` goes through outputs in so many at a time */
 
 /* A dense layer: x W^T + b. */
 struct dot {

@@ -37,7 +37,11 @@ void tensor_from_plain(struct tensor *t, const float *plain)
 {
     size_t pixels = (size_t)t->shape.height * (size_t)t->shape.width, block = (size_t)t->block;
     if (block == 1) {
-        memcpy(t->value, plain, tensor_values(t) * sizeof(float));
+        const size_t picture = shape_values(t->shape);
+#pragma omp parallel for
+        for (int n = 0; n < t->batch; n++)
+            memcpy(t->value + (size_t)n * picture, plain + (size_t)n * picture,
+                   picture * sizeof(float));
         return;
     }
     int slices = tensor_slices(t);

@@ -9,7 +9,8 @@
 #include "nn/simd.h"
 #include "nn/solver.h"
 
-#define UPDATE_CHUNK 16384 /* parameters that one thread updates at a time */
+/* What is done to all parameters is done by several threads, so many parameters at a time. */
+#define CHUNK 16384
 
 struct nn_trainer {
     struct nn_net *net;
@@ -20,10 +21,22 @@ struct nn_trainer {
     long steps;
     uint64_t seed;
     bool uniform_rate;
-    float *moment[2]; /* (net parameters) SGD's velocity; Adam's two; owned */
-    float *average;   /* (net parameters) their moving average; NULL without ema_alpha; owned */
-    float *target;    /* (mini-batch, classes) smoothed; owned */
+    float *moment[2];     /* (net parameters) SGD's velocity; Adam's two; owned */
+    float *average;       /* (net parameters) their moving average; NULL without ema_alpha; owned */
+    float *target;        /* (mini-batch, classes) smoothed; owned */
+    double *chunk_square; /* (chunks of the net's parameters) for the gradient's length; owned */
 };
+
+static long chunks_of(size_t count)
+{
+    return (long)((count + CHUNK - 1) / CHUNK);
+}
+
+static size_t chunk_length(size_t count, long chunk)
+{
+    const size_t left = count - (size_t)chunk * CHUNK;
+    return left < CHUNK ? left : CHUNK;
+}
 
 /* The layer below which nothing learns: what the caller froze, or darknet's stopbackward. */
 static int first_learning_layer(const struct nn_net *net, int frozen)
@@ -102,8 +115,9 @@ static int make_buffers(struct nn_trainer *t, struct err *e)
     t->moment[1] = t->solver.adam ? floats_new(t->net->param_count) : NULL;
     t->average = t->solver.average > 0 ? floats_new(t->net->param_count) : NULL;
     t->target = floats_new((size_t)mini * (size_t)t->classes);
+    t->chunk_square = calloc((size_t)chunks_of(t->net->param_count) + 1, sizeof(double));
     if (!t->moment[0] || (!t->moment[1] && t->solver.adam) ||
-        (!t->average && t->solver.average > 0) || !t->target)
+        (!t->average && t->solver.average > 0) || !t->target || !t->chunk_square)
         return err_memory(e);
     if (t->average)
         memcpy(t->average, t->net->params, t->net->param_count * sizeof(float));
@@ -160,6 +174,7 @@ void nn_trainer_free(struct nn_trainer *t)
     free(t->moment[1]);
     free(t->average);
     free(t->target);
+    free(t->chunk_square);
     free(t);
 }
 
@@ -207,14 +222,23 @@ static void weigh_pictures(struct nn_trainer *t, const float *target)
     }
 }
 
+static void clear_gradients(struct nn_trainer *t)
+{
+    const size_t first = first_param(t), count = t->net->param_count - first;
+#pragma omp parallel for
+    for (long i = 0; i < chunks_of(count); i++)
+        memset(t->plan->param_gradients + first + (size_t)i * CHUNK, 0,
+               chunk_length(count, i) * sizeof(float));
+}
+
 /* Gradients of the whole batch, one mini-batch after the other. Returns the summed loss. */
 static double accumulate_gradients(struct nn_trainer *t, const float *input, const float *target,
                                    float *output)
 {
     struct plan *p = t->plan;
-    size_t first = first_param(t), outputs = (size_t)p->batch * (size_t)t->classes;
+    size_t outputs = (size_t)p->batch * (size_t)t->classes;
     double loss = 0;
-    memset(p->param_gradients + first, 0, (t->net->param_count - first) * sizeof(float));
+    clear_gradients(t);
     for (int piece = 0; piece < t->pieces; piece++) {
         tensor_from_plain(&p->input, input + (size_t)piece * tensor_values(&p->input));
         smooth_targets(t, target + (size_t)piece * outputs);
@@ -230,38 +254,54 @@ static double accumulate_gradients(struct nn_trainer *t, const float *input, con
     return loss;
 }
 
+/* The sum of the gradients' squares, added up in one order however many threads there are. */
+static double gradient_square(struct nn_trainer *t)
+{
+    const size_t first = first_param(t), count = t->net->param_count - first;
+    const long chunks = chunks_of(count);
+    double sum = 0;
+#pragma omp parallel for
+    for (long i = 0; i < chunks; i++)
+        t->chunk_square[i] = simd()->square_sum(
+            t->plan->param_gradients + first + (size_t)i * CHUNK, chunk_length(count, i));
+    for (long i = 0; i < chunks; i++)
+        sum += t->chunk_square[i];
+    return sum;
+}
+
 /* Pascanu et al. 2013: gradients that are longer than the limit are shortened to it. */
-static float clip_factor(const struct nn_trainer *t)
+static double clip_factor(struct nn_trainer *t)
 {
     if (t->solver.max_gradient_norm <= 0)
         return 1;
-    size_t first = first_param(t);
-    double norm =
-        sqrt(simd()->square_sum(t->plan->param_gradients + first, t->net->param_count - first));
-    return norm > t->solver.max_gradient_norm ? (float)(t->solver.max_gradient_norm / norm) : 1;
+    const double norm = sqrt(gradient_square(t));
+    return norm > t->solver.max_gradient_norm ? t->solver.max_gradient_norm / norm : 1;
 }
 
-static void update_run(struct nn_trainer *t, const struct layer *l, const struct param *run)
+static void update_run(struct nn_trainer *t, const struct layer *l, const struct param *run,
+                       double scale)
 {
     const struct solver *s = &t->solver;
     double rate = nn_trainer_rate(t) * (t->uniform_rate ? 1 : (double)l->rate_scale);
     double step = (double)t->steps + 1;
     float decay = run->role == PARAM_WEIGHT ? (float)s->decay : 0;
-    struct sgd_rule sgd = {(float)rate, (float)s->momentum, decay, s->nesterov};
+    struct sgd_rule sgd = {.scale = (float)scale,
+                           .rate = (float)rate,
+                           .momentum = (float)s->momentum,
+                           .decay = decay,
+                           .nesterov = s->nesterov};
     /* Adam (Kingma & Ba 2015) as darknet writes it: both corrections, epsilon beside the corrected
      * root. */
     double root = sqrt(1 - pow(s->beta2, step));
-    struct adam_rule adam = {.rate = (float)(rate * root / (1 - pow(s->beta1, step))),
+    struct adam_rule adam = {.scale = (float)scale,
+                             .rate = (float)(rate * root / (1 - pow(s->beta1, step))),
                              .beta1 = (float)s->beta1,
                              .beta2 = (float)s->beta2,
                              .epsilon = (float)(s->epsilon * root),
                              .decay = decay};
-    long chunks = (long)((run->count + UPDATE_CHUNK - 1) / UPDATE_CHUNK);
 #pragma omp parallel for
-    for (long i = 0; i < chunks; i++) {
-        size_t at = (size_t)i * UPDATE_CHUNK, left = run->count - at,
-               count = left < UPDATE_CHUNK ? left : UPDATE_CHUNK;
-        at += run->offset;
+    for (long i = 0; i < chunks_of(run->count); i++) {
+        size_t at = run->offset + (size_t)i * CHUNK, count = chunk_length(run->count, i);
         float *w = t->net->params + at, *g = t->plan->param_gradients + at;
         if (s->adam)
             simd()->adam(&adam, w, g, t->moment[0] + at, t->moment[1] + at, count);
@@ -272,14 +312,12 @@ static void update_run(struct nn_trainer *t, const struct layer *l, const struct
 
 static void update(struct nn_trainer *t)
 {
-    float clip = clip_factor(t);
-    for (size_t i = first_param(t); clip < 1 && i < t->net->param_count; i++)
-        t->plan->param_gradients[i] *= clip;
+    const double scale = clip_factor(t);
     for (int i = t->plan->learn; i < t->net->layers; i++) {
         const struct layer *l = t->net->layer[i];
         for (int r = 0; r < l->params; r++)
             if (l->param[r].role != PARAM_MEAN && l->param[r].role != PARAM_VARIANCE)
-                update_run(t, l, &l->param[r]);
+                update_run(t, l, &l->param[r], scale);
     }
 }
 
@@ -288,14 +326,12 @@ static void update(struct nn_trainer *t)
 static void update_average(struct nn_trainer *t)
 {
     double n = (double)t->steps, keep = fmin(t->solver.average, (n + 1) / (n + 10));
-    size_t first = first_param(t), count = t->net->param_count - first;
-    long chunks = (long)((count + UPDATE_CHUNK - 1) / UPDATE_CHUNK);
+    const size_t first = first_param(t), count = t->net->param_count - first;
 #pragma omp parallel for
-    for (long i = 0; i < chunks; i++) {
-        size_t at = (size_t)i * UPDATE_CHUNK, left = count - at,
-               length = left < UPDATE_CHUNK ? left : UPDATE_CHUNK;
-        simd()->blend(t->average + first + at, t->net->params + first + at, (float)(1 - keep),
-                      length);
+    for (long i = 0; i < chunks_of(count); i++) {
+        const size_t at = first + (size_t)i * CHUNK;
+        simd()->blend(t->average + at, t->net->params + at, (float)(1 - keep),
+                      chunk_length(count, i));
     }
 }
 
