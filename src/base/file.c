@@ -6,7 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/rng.h"
+
+#define COMPANION_TRIES 100
+#define COMPANION_SUFFIX ".000000" /* the digits are chosen */
 
 char *path_with_suffix(const char *prefix, const char *suffix)
 {
@@ -40,6 +46,26 @@ static void release(struct atomic_file *f)
     memset(f, 0, sizeof(*f));
 }
 
+/* As mkstemp, but with the permissions of any file the user writes: mkstemp's are private, and the
+ * umask cannot be asked for without setting it, which other threads would see. Returns -1 with
+ * errno. */
+static int open_companion(char *temp)
+{
+    char *digits = temp + strlen(temp) - strlen(COMPANION_SUFFIX) + 1;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t key = rng_mix((uint64_t)now.tv_nsec ^ ((uint64_t)getpid() << 32));
+    int fd = -1;
+    for (int i = 0; i < COMPANION_TRIES && fd < 0; i++) {
+        key = rng_mix(key + 1);
+        snprintf(digits, strlen(COMPANION_SUFFIX), "%06x", (unsigned)(key & 0xffffff));
+        fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0 && errno != EEXIST)
+            break;
+    }
+    return fd;
+}
+
 int atomic_open(struct atomic_file *f, const char *path, struct err *e)
 {
     memset(f, 0, sizeof(*f));
@@ -47,21 +73,17 @@ int atomic_open(struct atomic_file *f, const char *path, struct err *e)
     if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
         return err_set(e, "cannot write '%s': it is a directory", path);
     f->path = strdup(path);
-    f->temp = path_with_suffix(path, ".XXXXXX");
+    f->temp = path_with_suffix(path, COMPANION_SUFFIX);
     if (!f->path || !f->temp) {
         release(f);
         return err_memory(e);
     }
-    int fd = mkstemp(f->temp);
+    int fd = open_companion(f->temp);
     if (fd < 0) {
         err_set(e, "cannot write '%s': %s", path, strerror(errno));
         release(f);
         return -1;
     }
-    /* mkstemp makes files private; a result is as readable as any file the user writes. */
-    mode_t mask = umask(0);
-    umask(mask);
-    fchmod(fd, 0666 & ~mask);
     f->stream = fdopen(fd, "wb");
     if (!f->stream) {
         close(fd);
@@ -150,7 +172,7 @@ int file_read(const char *path, size_t limit, char **bytes, size_t *count, struc
     /* A pipe has no size: grow as it comes. */
     size_t capacity = S_ISREG(status.st_mode) ? (size_t)status.st_size + 1 : 65536, used = 0;
     for (;;) {
-        if (used > limit || (S_ISREG(status.st_mode) && (size_t)status.st_size > limit)) {
+        if (used > limit || (S_ISREG(status.st_mode) && (uintmax_t)status.st_size > limit)) {
             err_set(e, "cannot read '%s': larger than the limit of %zu bytes", path, limit);
             goto out;
         }

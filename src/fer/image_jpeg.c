@@ -127,8 +127,8 @@ static int take_memory(struct jpeg_reader *r, const struct image_request *reques
     codec->scale_num = 1;
     codec->scale_denom = (unsigned)out->reduction;
     jpeg_calc_output_dimensions(codec);
-    /* A progressive picture is held whole, as coefficients, whatever comes out. */
-    if (codec->progressive_mode &&
+    /* A picture in several scans is held whole, as coefficients, whatever comes out. */
+    if (jpeg_has_multiple_scans(codec) &&
         image_check_size(codec->image_width, codec->image_height, request->max_pixels, r->reason))
         return -1;
     return image_init_for(&out->image, codec->output_width, codec->output_height, request,

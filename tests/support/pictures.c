@@ -203,6 +203,12 @@ static void fill_row(const struct jpeg_recipe *recipe, int y, unsigned char *row
     }
 }
 
+static const jpeg_scan_info PLANAR_SCANS[] = {
+    {.comps_in_scan = 1, .component_index = {0}, .Se = DCTSIZE2 - 1},
+    {.comps_in_scan = 1, .component_index = {1}, .Se = DCTSIZE2 - 1},
+    {.comps_in_scan = 1, .component_index = {2}, .Se = DCTSIZE2 - 1},
+    {.comps_in_scan = 1, .component_index = {3}, .Se = DCTSIZE2 - 1}};
+
 static void set_options(struct jpeg_compress_struct *codec, const struct jpeg_recipe *recipe,
                         int channels)
 {
@@ -217,6 +223,10 @@ static void set_options(struct jpeg_compress_struct *codec, const struct jpeg_re
         codec->comp_info[c].h_samp_factor = codec->comp_info[c].v_samp_factor = 1;
     if (recipe->progressive)
         jpeg_simple_progression(codec);
+    if (recipe->planar) {
+        codec->scan_info = PLANAR_SCANS;
+        codec->num_scans = codec->num_components;
+    }
     codec->arith_code = recipe->arithmetic;
     codec->restart_interval = (unsigned)recipe->restart;
     if (recipe->no_adobe)

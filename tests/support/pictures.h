@@ -56,6 +56,7 @@ struct jpeg_recipe {
     J_COLOR_SPACE space; /* in the file: JCS_GRAYSCALE, JCS_YCbCr, JCS_RGB, JCS_CMYK, JCS_YCCK, or
                             JCS_UNKNOWN for two components */
     bool progressive;
+    bool planar; /* a scan for each component, as baseline files may have it */
     bool arithmetic;
     bool no_adobe;   /* leaves the Adobe marker out; inks are then stored upright, 0 for none */
     bool subsampled; /* 4:2:0 */

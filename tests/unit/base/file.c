@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -116,6 +118,41 @@ static void test_a_new_file_has_the_permissions_of_any_other(void **state)
     assert_int_equal(status.st_mode & 0777, 0640);
 }
 
+/* Opens files one after another; returns how many had other permissions than 0640. */
+static void *open_files(void *path)
+{
+    intptr_t wrong = 0;
+    for (int i = 0; i < 3000; i++) {
+        struct err e = {""};
+        struct atomic_file f;
+        struct stat status;
+        if (atomic_open(&f, path, &e)) {
+            wrong++;
+            continue;
+        }
+        wrong += fstat(fileno(f.stream), &status) || (status.st_mode & 0777) != 0640;
+        atomic_abandon(&f);
+    }
+    return (void *)wrong;
+}
+
+static void test_files_of_several_threads_have_them_too(void **state)
+{
+    (void)state;
+    pthread_t thread[4];
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s", scratch_file("threads"));
+    const mode_t mask = umask(027);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, open_files, path), 0);
+    for (int i = 0; i < 4; i++) {
+        void *wrong;
+        assert_int_equal(pthread_join(thread[i], &wrong), 0);
+        assert_int_equal((intptr_t)wrong, 0);
+    }
+    assert_int_equal(umask(mask), 027);
+}
+
 static void test_the_limit_is_the_largest_size_read(void **state)
 {
     (void)state;
@@ -160,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_a_write_that_failed_leaves_the_old_file),
         cmocka_unit_test(test_a_target_that_cannot_be_written_is_refused),
         cmocka_unit_test(test_a_new_file_has_the_permissions_of_any_other),
+        cmocka_unit_test(test_files_of_several_threads_have_them_too),
         cmocka_unit_test(test_the_limit_is_the_largest_size_read),
         cmocka_unit_test(test_paths_are_put_together),
     };
