@@ -8,6 +8,7 @@
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/rows.h"
+#include "cli/utf8.h"
 #include "fer.h"
 
 #define COLUMNS (AUDIT_SPLITS + 1) /* the splits, and all of them together */
@@ -95,7 +96,9 @@ static void text_copies(const struct audit *a, FILE *out)
 static void write_text(const struct audit *a, const char *path, FILE *out)
 {
     const size_t shown = a->all.blank < 20 ? a->all.blank : 20;
-    fprintf(out, "pictures                   %zu of %s\n", a->all.n, path);
+    fprintf(out, "pictures                   %zu of ", a->all.n);
+    utf8_show(out, path);
+    putc('\n', out);
     text_splits(a, out);
     text_copies(a, out);
     for (size_t i = 0; i < shown; i++)

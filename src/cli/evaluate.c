@@ -11,6 +11,7 @@
 #include "cli/faces_common.h"
 #include "cli/output.h"
 #include "cli/rows.h"
+#include "cli/utf8.h"
 
 /* The pictures as the network takes them. */
 struct samples {
@@ -171,17 +172,21 @@ static void write_sources(const struct metrics *m, const struct evaluation *job,
                           const struct samples *s, FILE *out)
 {
     if (job->options->fer_csv)
-        fprintf(out, "pictures           %zu, %s of %s\n", m->n, job->options->split, s->source);
+        fprintf(out, "pictures           %zu, %s of ", m->n, job->options->split);
     else
-        fprintf(out, "pictures           %zu of %s, %s\n", m->n, s->source,
-                s->mode == FACE_WHOLE ? "taken whole" : "the largest face of each");
+        fprintf(out, "pictures           %zu of ", m->n);
+    utf8_show(out, s->source);
+    if (!job->options->fer_csv)
+        fprintf(out, ", %s", s->mode == FACE_WHOLE ? "taken whole" : "the largest face of each");
+    putc('\n', out);
     if (s->left_out + s->unreadable > 0)
         fprintf(out, "left out           %zu without a face, %zu unreadable\n", s->left_out,
                 s->unreadable);
     if (s->seen > 0)
         fprintf(out, "left out           %zu that are in Training too\n", s->seen);
-    fprintf(out, "model              %s, checksum %08x\n\n", job->model->prefix,
-            (unsigned)job->model->checksum);
+    fputs("model              ", out);
+    utf8_show(out, job->model->prefix);
+    fprintf(out, ", checksum %08x\n\n", (unsigned)job->model->checksum);
 }
 
 static void write_text(const struct metrics *m, const struct evaluation *job,

@@ -4,6 +4,7 @@
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/rows.h"
+#include "cli/utf8.h"
 
 #define SUSPECTS_SHOWN 10
 
@@ -160,16 +161,21 @@ static void print_measure(FILE *out, const char *title, const struct finetune_me
 static void print_run(const struct tuning_report *report, FILE *out)
 {
     const struct finetune_report *r = report->figures;
-    fprintf(out, "pictures               %zu of %s, %s\n", r->n_user, report->user,
-            report->mode == FACE_WHOLE ? "taken whole" : "the largest face of each");
+    fprintf(out, "pictures               %zu of ", r->n_user);
+    utf8_show(out, report->user);
+    fprintf(out, ", %s\n", report->mode == FACE_WHOLE ? "taken whole" : "the largest face of each");
     if (report->left_out + report->unreadable > 0)
         fprintf(out, "left out               %zu without a face, %zu unreadable\n",
                 report->left_out, report->unreadable);
-    if (r->n_replay > 0)
-        fprintf(out, "learnt beside them     %zu of %s\n", r->n_replay, report->general);
-    fprintf(out, "model                  %s, checksum %08x\n", report->model->prefix,
-            (unsigned)report->model->checksum);
-    fprintf(out, "method                 %s\n\n", report->method);
+    if (r->n_replay > 0) {
+        fprintf(out, "learnt beside them     %zu of ", r->n_replay);
+        utf8_show(out, report->general);
+        putc('\n', out);
+    }
+    fputs("model                  ", out);
+    utf8_show(out, report->model->prefix);
+    fprintf(out, ", checksum %08x\nmethod                 %s\n\n",
+            (unsigned)report->model->checksum, report->method);
 }
 
 static void print_comparison(const struct finetune_report *r, FILE *out)
@@ -215,8 +221,10 @@ static void print_suspects(const struct tuning_report *report, FILE *out)
     for (size_t i = 0; i < r->n_suspects && i < SUSPECTS_SHOWN; i++) {
         const struct finetune_suspect *s = &r->suspects[i];
         const char *const *name = (const char *const *)report->model->names.name;
-        fprintf(out, "  %-8s %.3f, rather %s %.3f: %s\n", name[s->label], s->label_probability,
-                name[s->predicted], s->predicted_probability, report->pictures->path[s->row]);
+        fprintf(out, "  %-8s %.3f, rather %s %.3f: ", name[s->label], s->label_probability,
+                name[s->predicted], s->predicted_probability);
+        utf8_show(out, report->pictures->path[s->row]);
+        putc('\n', out);
     }
     if (r->n_suspects > SUSPECTS_SHOWN)
         fprintf(out, "  and %zu more, all in --report\n", r->n_suspects - SUSPECTS_SHOWN);
@@ -242,9 +250,9 @@ static void write_text(const struct tuning_report *report, FILE *out)
     print_suspects(report, out);
     if (report->max_forget >= 0)
         fprintf(out, "\nhead                   old + %.2f x (tuned - old)\n", r->blend);
-    fprintf(out,
-            "\nwritten                %s.cfg, .names and .weights; layers 0 to %d as they were\n",
-            report->out, r->frozen - 1);
+    fputs("\nwritten                ", out);
+    utf8_show(out, report->out);
+    fprintf(out, ".cfg, .names and .weights; layers 0 to %d as they were\n", r->frozen - 1);
 }
 
 static void csv_row(struct rows *r, const char *measure, const struct finetune_measure *before,

@@ -61,6 +61,14 @@ train() {
     [[ ${lines[-1]} == "blank rows, counted from 0: 1, 11" ]]
 }
 
+@test "the CSV's name cannot drive the terminal" {
+    cp rows.csv $'rows\e[31m.csv'
+    "$FERCLI" train-general --audit --fer-csv $'rows\e[31m.csv' >report
+    cat report
+    grep -qF 'of rows\x1b[31m.csv' report
+    run -1 grep -q $'\e' report
+}
+
 @test "jsonl and csv say the same" {
     run -0 --separate-stderr "$FERCLI" train-general --audit --fer-csv rows.csv --format jsonl
     [ "${#lines[@]}" -eq 1 ]

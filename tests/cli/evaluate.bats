@@ -133,3 +133,14 @@ check_figures() {
     run -1 --separate-stderr "$FERCLI" classify -q -m m --labelled l --plots "$W/q"
     [[ $stderr == *"$W/q/confusion.png"* ]]
 }
+
+@test "names of folders and models cannot drive the terminal" {
+    local odd=$'l\e[31m'
+    cp -r l "$odd"
+    tiny_model $'m\e[31m'
+    "$FERCLI" classify -m $'m\e[31m' --labelled "$odd" >"$W/report"
+    cat "$W/report"
+    grep -qF ' of l\x1b[31m, taken whole' "$W/report"
+    grep -qF 'm\x1b[31m, checksum' "$W/report"
+    run -1 grep -q $'\e' "$W/report"
+}

@@ -235,6 +235,25 @@ json() {
     jq -e '.suspects[0] | .label == "sad" and .label_probability < 0.05 and (.path | endswith(".png"))' "$W/r.json"
 }
 
+@test "names of pictures, folders and models cannot drive the terminal" {
+    local odd=$W/$'person\e[31m' file
+    cp -r "$DIR/person" "$odd"
+    for file in "$odd"/*/*; do
+        mv "$file" "${file%/*}/"$'\e[31m'"${file##*/}"
+    done
+    for file in cfg names weights; do
+        cp "$DIR/m.$file" "$W/"$'m\e[31m'".$file"
+    done
+    "$FERCLI" finetune --user "$odd" --model "$W/"$'m\e[31m' --out "$W/"$'o\e[31m' --threads 1 -q \
+        --group-by none --epochs 1 --folds 4 --method plain >"$W/printed" 2>"$W/notes"
+    cat "$W/printed"
+    grep -qF 'person\x1b[31m, taken whole' "$W/printed"
+    grep -qF 'm\x1b[31m, checksum' "$W/printed"
+    grep -qF 'o\x1b[31m.cfg, .names' "$W/printed"
+    grep -q '/sad/\\x1b\[31ms.*\.png$' "$W/printed"
+    run -1 grep -q $'\e' "$W/printed" "$W/notes"
+}
+
 @test "Ctrl-C ends with 130 and writes nothing" {
     local i
     tune t --epochs 100000 --folds 6 --group-by none --report "$W/r.json" >"$W/printed" 2>"$W/notes" 3>&- &
