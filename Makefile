@@ -2,8 +2,8 @@
 #
 #   make            the binary, build/fercli
 #   make demo       installs what is missing, builds, labels the faces of PHOTOS with the shipped model
-#   make test       installs what is missing, builds, runs every test
-#   make test-san   the suite under AddressSanitizer and UndefinedBehaviorSanitizer
+#   make test       installs what is missing, builds, runs every test but the fuzz targets
+#   make test-san   the suite and the fuzz targets under AddressSanitizer and UndefinedBehaviorSanitizer
 #   make bench      speed of training and inference on this machine; LAYERS=1: layer by layer
 #   make fuzz       the fuzz targets, below build/fuzz
 #   make install    to $(DESTDIR)$(PREFIX); make uninstall takes it away

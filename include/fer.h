@@ -213,8 +213,7 @@ struct classifier *classifier_new(const struct model *m, enum tta tta, struct er
 void classifier_free(struct classifier *c);
 
 /* `pixels` (count, size, size) bytes to `probabilities` (count, classes), each the mean over the
- * views. A face's result does not depend on the others or on the number of
- * threads. */
+ * views. A face's result does not depend on the others or on the number of threads. */
 void classifier_run(struct classifier *c, const unsigned char *pixels, size_t count,
                     float *probabilities);
 
@@ -349,8 +348,7 @@ enum finetune_method {
                         1905.12082); without any of them it is FINETUNE_DISTIL */
     FINETUNE_DISTIL, /* targets are pulled to the old probabilities (Li & Hoiem, 1606.09282) */
     FINETUNE_L2SP,   /* weights are pulled to the old ones (Li et al. 2018, 1802.01483) */
-    FINETUNE_PLAIN,  /* nothing: Adam at 1e-3 for 4 epochs of the user's pictures */
-    FINETUNE_METHODS
+    FINETUNE_PLAIN   /* nothing: Adam at 1e-3 for 4 epochs of the user's pictures */
 };
 
 /* Which pictures of the user belong together, so that they are held out together. Near-identical
@@ -360,8 +358,7 @@ enum finetune_grouping {
                            of at most 10; across folders unless a number comes twice */
     FINETUNE_BY_NAME,   /* names that are the same before their last number */
     FINETUNE_BY_FOLDER,
-    FINETUNE_BY_NONE,
-    FINETUNE_GROUPINGS
+    FINETUNE_BY_NONE
 };
 
 struct finetune_options {
@@ -462,8 +459,8 @@ int finetune_check_outputs(const char *prefix, struct err *e);
  *
  * With max_forget every tuned head is moved back towards the old one (Wortsman et al., 2109.01903)
  * until held-out general pictures lose no more than that, and, near misses counted in part, with a
- * standard error to spare: the
- * largest blend of 1, .95 ... .05; on_note says when only 0, the old head, is left.
+ * standard error to spare: the largest blend of 1, .95 ... .05; on_note says when only 0, the old
+ * head, is left.
  *
  * Writes PREFIX.cfg and .names, and then .weights, whose renaming makes the new model; weights of
  * another cfg or other names are removed before. PREFIX may be the model's own. The same model,

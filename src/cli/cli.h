@@ -40,8 +40,7 @@ void interruption_catch(void);
 void interruption_wakes(int fd);
 
 /* A bar with rate and time left on standard error, only where that is a terminal and neither
- * --quiet nor
- * --no-progress was given; at most ten updates a second. */
+ * --quiet nor --no-progress was given; at most ten updates a second. */
 void progress_start(const struct common_options *common, const char *what, size_t total);
 void progress_update(size_t done,
                      const char *extra); /* extra: a few words such as "loss 1.203", or NULL */

@@ -32,7 +32,7 @@ static const struct option_spec MODEL_OPTIONS[] = {
                 "average with the mirrored face: a little surer, takes twice as long"),
     OPTION_FLAG("ten-crop", 0, struct classify_options, ten_crop,
                 "average over the face, the face moved by a pixel each way, and all of these "
-                "mirrored: surer still, takes ten times as long"),
+                "mirrored: surer still, takes nine times as long"),
     OPTION_REAL("reject-below", 0, struct classify_options, reject_below, 0, 1, "P",
                 "print the label uncertain when the highest probability is below P"),
     OPTION_CHOICE(

@@ -36,7 +36,7 @@ static const struct option_spec DATA_TABLE[] = {
     OPTION_FLAG("no-detect", 0, struct train_options, data.no_detect,
                 "take these pictures whole, as faces (default: as most of --train asks for)"),
     OPTION_TEXT("cascade", 0, struct train_options, data.cascade, "FILE",
-                "Haar cascade of the detector (default: those of detect)"),
+                "cascade of the detector (default: those of detect)"),
     OPTION_FLAG("audit", 0, struct train_options, audit,
                 "print what is in --fer-csv's rows, with copies, conflicting labels and blank "
                 "pictures, and train nothing"),

@@ -102,12 +102,6 @@ void json_real(struct json *j, const char *key, double value, int decimals)
     fprintf(j->stream, "%.*f", decimals, value);
 }
 
-void json_truth(struct json *j, const char *key, bool value)
-{
-    write_key(j, key);
-    fputs(value ? "true" : "false", j->stream);
-}
-
 void json_null(struct json *j, const char *key)
 {
     write_key(j, key);

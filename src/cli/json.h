@@ -35,7 +35,6 @@ void json_text(struct json *j, const char *key, const char *text); /* NULL becom
 void json_integer(struct json *j, const char *key, long long value);
 void json_real(struct json *j, const char *key, double value,
                int decimals); /* null when not finite */
-void json_truth(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
 
 #endif

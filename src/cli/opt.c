@@ -177,7 +177,7 @@ static int add_to_list(const struct option_spec *o, struct option_list *list, co
 
 static bool takes_value(const struct option_spec *o)
 {
-    return o->kind != OPTION_KIND_FLAG && o->kind != OPTION_KIND_CLEAR;
+    return o->kind != OPTION_KIND_FLAG;
 }
 
 static int set_field(const struct parser *p, const struct option_spec *o, const char *value)
@@ -187,8 +187,7 @@ static int set_field(const struct parser *p, const struct option_spec *o, const 
         return err_set(p->e, "option '--%s': its value %s is empty", o->name, o->argument);
     switch (o->kind) {
     case OPTION_KIND_FLAG:
-    case OPTION_KIND_CLEAR:
-        *(o == &HELP ? p->help : (bool *)field) = o->kind == OPTION_KIND_FLAG;
+        *(o == &HELP ? p->help : (bool *)field) = true;
         return 0;
     case OPTION_KIND_TEXT:
         *(const char **)field = value;

@@ -2,13 +2,12 @@
  * completion.
  *
  * A command keeps its options in one struct that begins with `struct common_options`; tables name
- * the fields by offset, so they are constant and the struct's initial value is the defaults:
+ * the fields by offset, so they are constant, and the struct's initial value is the defaults. A
+ * table is a list of OPTION_... below, such as
  *
- *     struct detect_options { struct common_options common; struct detect_common detect; int
- * crop_size; }; static const struct option_spec table[] = { OPTION_INTEGER("crop-size", 0, struct
- * detect_options, crop_size, 8, 1024, "N", "width and height of the crops (default 48)"),
- *         OPTION_END};
- */
+ *     OPTION_INTEGER("crop-size", 0, struct crop_options, size, 8, 1024, "N", "width of crops")
+ *
+ * with OPTION_END behind them. */
 #ifndef FERCLI_CLI_OPT_H
 #define FERCLI_CLI_OPT_H
 
@@ -22,7 +21,6 @@
 enum option_kind {
     OPTION_KIND_END,
     OPTION_KIND_FLAG,    /* bool, becomes true */
-    OPTION_KIND_CLEAR,   /* bool, becomes false */
     OPTION_KIND_TEXT,    /* const char *, points into argv */
     OPTION_KIND_LIST,    /* struct option_list: a text for each time it is given */
     OPTION_KIND_INTEGER, /* int */
@@ -51,10 +49,6 @@ struct option_spec {
 #define OPTION_FLAG(name, letter, type, field, help)                                               \
     {                                                                                              \
         OPTION_KIND_FLAG, name, letter, offsetof(type, field), 0, 0, NULL, help, NULL              \
-    }
-#define OPTION_CLEAR(name, letter, type, field, help)                                              \
-    {                                                                                              \
-        OPTION_KIND_CLEAR, name, letter, offsetof(type, field), 0, 0, NULL, help, NULL             \
     }
 #define OPTION_TEXT(name, letter, type, field, argument, help)                                     \
     {                                                                                              \

@@ -1,8 +1,9 @@
 /* The parts of personal tuning; what it does is in fer.h.
  *
- *     pictures -> features (the frozen layers' outputs, computed once) -> split -> heads, one a
- * fold and one on all pictures -> measures -> the triple
- */
+ *     pictures -> features -> split -> heads -> measures -> the triple
+ *
+ * Features are the frozen layers' outputs, computed once; heads are one a fold and one on all
+ * pictures. */
 #ifndef FERCLI_FER_FINETUNE_H
 #define FERCLI_FER_FINETUNE_H
 

@@ -123,14 +123,6 @@ int image_decode_as(struct image *im, const struct image_bytes *source, const ch
     return 0;
 }
 
-int image_decode(struct image *im, const unsigned char *bytes, size_t size, const char *name,
-                 int channels, struct err *e)
-{
-    const struct image_bytes source = {bytes, size};
-    const struct image_request request = {.channels = channels};
-    return image_decode_as(im, &source, name, &request, NULL, e);
-}
-
 int image_read_as(struct image *im, const char *path, const struct image_request *request,
                   int *reduction, struct err *e)
 {

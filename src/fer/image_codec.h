@@ -22,8 +22,8 @@ struct image_codec {
     bool (*sniff)(const struct image_bytes *source); /* is the content of this format? */
 
     /* Decodes as asked for; the request is complete. `out` comes zeroed but for orientation and
-     * reduction, which are 1. Returns 0, or -1 with the bare reason (image_decode puts the file's
-     * name before it) and nothing to release. */
+     * reduction, which are 1. Returns 0, or -1 with the bare reason (image_decode_as puts the
+     * file's name before it) and nothing to release. */
     int (*decode)(const struct image_bytes *source, const struct image_request *request,
                   struct image_decoded *out, struct err *reason);
 };
@@ -36,10 +36,6 @@ extern const struct image_codec IMAGE_CODEC_HEIF;
 extern const struct image_codec IMAGE_CODEC_GIF;
 extern const struct image_codec IMAGE_CODEC_BMP;
 extern const struct image_codec IMAGE_CODEC_PNM;
-
-/* image_read for a file that is in memory already; `name` stands for the path in messages. */
-int image_decode(struct image *im, const unsigned char *bytes, size_t size, const char *name,
-                 int channels, struct err *e);
 
 /* Refuses a size that is zero or beyond `max_pixels`; for headers, before anything is allocated. */
 int image_check_size(uint64_t width, uint64_t height, unsigned max_pixels, struct err *reason);

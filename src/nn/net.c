@@ -138,9 +138,8 @@ static int make_layers(struct nn_net *net, struct err *e)
 }
 
 /* darknet's initial values: normal with deviation sqrt(2/fan_in) for convolutions (He et al. 2015),
- * uniform in
- * +-sqrt(2/inputs) for connected layers; rolling variances begin at 1 instead of darknet's 0, so
- * that an untrained network runs. */
+ * uniform in +-sqrt(2/inputs) for connected layers; rolling variances begin at 1 instead of
+ * darknet's 0, so that an untrained network runs. */
 static void init_params(struct nn_net *net, const struct layer *l, uint64_t seed)
 {
     struct rng r;

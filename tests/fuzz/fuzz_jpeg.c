@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fer/image_codec.h"
+#include "image_decode.h"
 #include "pictures.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

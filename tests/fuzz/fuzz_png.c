@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "fer/image_codec.h"
+#include "image_decode.h"
 #include "pictures.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "image_decode.h"
+
 static struct image decoded(const struct picture_bytes *file, int channels)
 {
     struct image im;

@@ -18,12 +18,11 @@ struct options {
     const char *crops;
     int crop_size, colour;
     double margin;
-    bool largest, bare;
+    bool largest;
     struct option_list friends;
 };
 
-static const struct options DEFAULTS = {
-    .common = COMMON_DEFAULTS, .crop_size = 48, .margin = 0.5, .bare = true};
+static const struct options DEFAULTS = {.common = COMMON_DEFAULTS, .crop_size = 48, .margin = 0.5};
 
 static const struct option_spec TABLE[] = {
     OPTION_TEXT("crops", 'c', struct options, crops, "DIR", "write crops into DIR"),
@@ -32,7 +31,6 @@ static const struct option_spec TABLE[] = {
     OPTION_CHOICE("colour", 0, struct options, colour, "COLOUR", COLOURS, "colour of the boxes"),
     OPTION_LIST("friend", 'f', struct options, friends, "NAME", "a friend; there may be more"),
     OPTION_FLAG("largest", 'l', struct options, largest, "only the largest"),
-    OPTION_CLEAR("no-bare", 0, struct options, bare, "not bare"),
     OPTION_END};
 
 static int never_run(const void *options, int count, char **operands)
@@ -96,14 +94,13 @@ static void test_every_kind_sets_its_field(void **state)
 {
     (void)state;
     struct parsed p = parse("--crops dir --crop-size 64 --margin -0.25 --colour blue --largest "
-                            "--no-bare --seed 18446744073709551615 --format jsonl");
+                            "--seed 18446744073709551615 --format jsonl");
     assert_int_equal(p.operands, 0);
     assert_string_equal(p.options.crops, "dir");
     assert_int_equal(p.options.crop_size, 64);
     assert_true(p.options.margin == -0.25);
     assert_int_equal(p.options.colour, 2);
     assert_true(p.options.largest);
-    assert_false(p.options.bare);
     assert_true(p.options.common.seed == UINT64_MAX);
     assert_int_equal(p.options.common.format, FORMAT_JSONL);
 }

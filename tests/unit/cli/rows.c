@@ -188,13 +188,12 @@ static void test_json_nests_and_separates(void **state)
     json_close(&j);
     json_object(&j, "empty");
     json_close(&j);
-    json_truth(&j, "yes", true);
     json_text(&j, "none", NULL);
     json_array(&j, "open");
     json_end(&j);
     fclose(stream);
     assert_string_equal(text, "{\"a\":0.250,\"nan\":null,\"rows\":[[0,0],[1,-1]],\"empty\":{},"
-                              "\"yes\":true,\"none\":null,\"open\":[]}\n");
+                              "\"none\":null,\"open\":[]}\n");
 }
 
 static void test_utf8_takes_only_the_shortest_form_of_characters(void **state)

@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "fer/image_codec.h"
+#include "image_decode.h"
 #include "pictures.h"
 
 static char dir[256];

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "image_decode.h"
 #include "pictures.h"
 
 static void assert_contains(const char *text, const char *part)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "image_decode.h"
 #include "pictures.h"
 
 /* How "ABC" over "DEF" is stored, by orientation. */
