@@ -26,6 +26,7 @@ int head_init(struct head *h, const struct nn_net *net, int frozen, const char *
     if (!h->old || !h->tuned || !h->blended || !h->input)
         return err_memory(e);
     memcpy(h->old, nn_net_values(net), h->values * sizeof(float));
+    memcpy(h->tuned, h->old, h->values * sizeof(float));
     nn_net_set_values(h->net, h->old);
     h->predictor = nn_predictor_new(h->net, frozen, nn_net_layers(net), PREDICT_BATCH, e);
     return h->predictor ? 0 : -1;

@@ -1,6 +1,7 @@
 /* How a head learns from features: the length of its steps, and what it is shown. */
 #include "tuning_setup.h"
 
+#include <malloc.h>
 #include <math.h>
 
 #define WIDTH 256 /* floats of a feature of CFG's: 16 filters of 4 x 4 */
@@ -68,6 +69,25 @@ static double distance(const struct head *h)
     for (size_t i = h->frozen_values; i < h->values; i++)
         sum += pow((double)h->tuned[i] - (double)h->old[i], 2);
     return sqrt(sum);
+}
+
+/* Memory that malloc gives out is NaN throughout here. */
+static void test_a_head_that_has_learnt_nothing_is_the_old_one(void **state)
+{
+    (void)state;
+    struct model m;
+    struct head h;
+    struct err e = {""};
+    mallopt(M_PERTURB, 0x100);
+    if (model_open(&m, scratch_file("general"), &e) || head_init(&h, m.net, FROZEN, "test.cfg", &e))
+        fail_msg("%s", e.text);
+    mallopt(M_PERTURB, 0);
+    for (int blend = 0; blend <= 1; blend++) {
+        head_blend(&h, blend);
+        assert_memory_equal(nn_net_values(h.net), nn_net_values(m.net), h.values * sizeof(float));
+    }
+    head_release(&h);
+    model_close(&m);
 }
 
 static void test_a_pools_size_is_the_mean_over_its_pictures(void **state)
@@ -147,6 +167,7 @@ static void test_heads_of_a_run_see_different_orders_of_the_pictures(void **stat
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_head_that_has_learnt_nothing_is_the_old_one),
         cmocka_unit_test(test_a_pools_size_is_the_mean_over_its_pictures),
         cmocka_unit_test(test_an_update_is_no_longer_than_the_rate),
         cmocka_unit_test(test_the_rate_follows_from_the_size_of_the_features),
