@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -70,7 +71,8 @@ int atomic_open(struct atomic_file *f, const char *path, struct err *e)
 {
     memset(f, 0, sizeof(*f));
     struct stat status;
-    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+    const bool replaces = stat(path, &status) == 0;
+    if (replaces && S_ISDIR(status.st_mode))
         return err_set(e, "cannot write '%s': it is a directory", path);
     f->path = strdup(path);
     f->temp = path_with_suffix(path, COMPANION_SUFFIX);
@@ -84,6 +86,8 @@ int atomic_open(struct atomic_file *f, const char *path, struct err *e)
         release(f);
         return -1;
     }
+    if (replaces)
+        fchmod(fd, status.st_mode & 0777);
     f->stream = fdopen(fd, "wb");
     if (!f->stream) {
         close(fd);

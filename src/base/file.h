@@ -15,7 +15,8 @@ struct atomic_file {
     char *temp;   /* the file beside it; owned */
 };
 
-/* Opens `path`'s companion for writing. Returns 0, or -1 with the reason (nothing to release then).
+/* Opens `path`'s companion for writing, with the permissions of the file that it will replace.
+ * Returns 0, or -1 with the reason (nothing to release then).
  */
 int atomic_open(struct atomic_file *f, const char *path, struct err *e);
 

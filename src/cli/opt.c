@@ -15,7 +15,7 @@ const struct option_spec COMMON_OPTIONS[] = {
                 "output)"),
     OPTION_CHOICE("format", 0, struct common_options, format, "FORMAT", FORMATS,
                   "csv, jsonl (one JSON object a line) or table; auto, the default, is a table on "
-                  "a terminal and csv elsewhere"),
+                  "a terminal and csv elsewhere, but for reports, which are text"),
     OPTION_INTEGER("threads", 0, struct common_options, threads, 0, 1024, "N",
                    "compute with N threads (default: 0, one for each core)"),
     OPTION_SEED("seed", 0, struct common_options, seed, "seed of all random numbers (default: 1)"),

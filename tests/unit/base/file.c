@@ -105,7 +105,7 @@ static void test_a_target_that_cannot_be_written_is_refused(void **state)
     atomic_abandon(&f);
 }
 
-static void test_a_new_file_has_the_permissions_of_any_other(void **state)
+static void test_a_file_has_the_permissions_of_any_other_or_of_the_one_before(void **state)
 {
     (void)state;
     struct err e = {""};
@@ -116,6 +116,10 @@ static void test_a_new_file_has_the_permissions_of_any_other(void **state)
     umask(mask);
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0640);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(file_write(path, "y", 1, &e), 0);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
 }
 
 /* Opens files one after another; returns how many had other permissions than 0640. */
@@ -196,7 +200,7 @@ int main(void)
         cmocka_unit_test(test_an_abandoned_file_leaves_no_trace),
         cmocka_unit_test(test_a_write_that_failed_leaves_the_old_file),
         cmocka_unit_test(test_a_target_that_cannot_be_written_is_refused),
-        cmocka_unit_test(test_a_new_file_has_the_permissions_of_any_other),
+        cmocka_unit_test(test_a_file_has_the_permissions_of_any_other_or_of_the_one_before),
         cmocka_unit_test(test_files_of_several_threads_have_them_too),
         cmocka_unit_test(test_the_limit_is_the_largest_size_read),
         cmocka_unit_test(test_paths_are_put_together),
