@@ -128,7 +128,8 @@ static int add_folder(struct inputs *in, const struct common_options *common, co
         result = inputs_add_problem(in, folder, reason.text, e);
     }
     for (size_t i = 0; i < passed_over.count; i++)
-        detail(common, "passed over '%s': its name is not a picture's", passed_over.entry[i].path);
+        detail(common, "passed over '%s': no file with a picture's name",
+               passed_over.entry[i].path);
     for (size_t i = 0; i < files.count && result == 0; i++) {
         result = append(in, files.entry[i].path, files.entry[i].problem, e);
         files.entry[i] = (struct listed_path){0};

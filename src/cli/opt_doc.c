@@ -245,7 +245,7 @@ static const char *completion_of(const struct option_spec *o)
         return "compgen -d";
     if (strcmp(o->argument, "PREFIX") == 0)
         return "_fercli_prefixes";
-    if (o->kind == OPTION_KIND_TEXT || o->kind == OPTION_KIND_LIST)
+    if (strcmp(o->argument, "FILE") == 0 || strcmp(o->argument, "WEIGHTS") == 0)
         return "compgen -f";
     return NULL;
 }
