@@ -44,11 +44,29 @@ void canvas_colour(cairo_t *cr, struct colour c)
     cairo_set_source_rgb(cr, c.red, c.green, c.blue);
 }
 
-/* The text's width, and the text unless `place` is NULL. */
-static double set_text(cairo_surface_t *surface, const double place[2],
-                       const struct text_style *style, const char *text)
+cairo_t *canvas_new(int width, int height)
 {
+    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
     cairo_t *cr = cairo_create(surface);
+    cairo_surface_destroy(surface); /* the context keeps it */
+    canvas_colour(cr, CANVAS_WHITE);
+    cairo_paint(cr);
+    cairo_set_line_width(cr, 1);
+    return cr;
+}
+
+void canvas_line(cairo_t *cr, double x1, double y1, double x2, double y2)
+{
+    cairo_move_to(cr, x1, y1);
+    cairo_line_to(cr, x2, y2);
+    cairo_stroke(cr);
+}
+
+/* The text's width, and the text unless `place` is NULL. */
+static double set_text(cairo_t *drawing, const double place[2], const struct text_style *style,
+                       const char *text)
+{
+    cairo_t *cr = cairo_create(cairo_get_target(drawing));
     cairo_text_extents_t extents = {.x_advance = 0};
     canvas_font(cr, style->size, style->bold);
     cairo_text_extents(cr, text, &extents);
@@ -61,18 +79,18 @@ static double set_text(cairo_surface_t *surface, const double place[2],
     return extents.x_advance;
 }
 
-double canvas_text(cairo_surface_t *surface, double x, double y, const struct text_style *style,
+double canvas_text(cairo_t *cr, double x, double y, const struct text_style *style,
                    const char *text)
 {
-    return set_text(surface, (const double[]){x, y}, style, text);
+    return set_text(cr, (const double[]){x, y}, style, text);
 }
 
-double canvas_text_width(cairo_surface_t *surface, const struct text_style *style, const char *text)
+double canvas_text_width(cairo_t *cr, const struct text_style *style, const char *text)
 {
-    return set_text(surface, NULL, style, text);
+    return set_text(cr, NULL, style, text);
 }
 
-int canvas_write(cairo_t *cr, const char *path, struct err *e)
+static int write_png(cairo_t *cr, const char *path, struct err *e)
 {
     struct image im;
     cairo_surface_t *surface = cairo_get_target(cr);
@@ -84,5 +102,12 @@ int canvas_write(cairo_t *cr, const char *path, struct err *e)
     canvas_copy(surface, &im, 0, 0);
     const int result = image_write_png(&im, path, e);
     image_release(&im);
+    return result;
+}
+
+int canvas_finish(cairo_t *cr, const char *path, struct err *e)
+{
+    const int result = write_png(cr, path, e);
+    cairo_destroy(cr);
     return result;
 }

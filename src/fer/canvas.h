@@ -27,18 +27,22 @@ void canvas_font(cairo_t *cr, double size, bool bold);
 
 void canvas_colour(cairo_t *cr, struct colour c);
 
+/* A white RGB24 picture to draw in, with lines one pixel wide. Ends with canvas_finish. */
+cairo_t *canvas_new(int width, int height);
+
+void canvas_line(cairo_t *cr, double x1, double y1, double x2, double y2);
+
 /* Draws a text in a context of its own, because a context that met an error, such as a system
  * without fonts, draws nothing more: then the texts are missing and the rest is not. Returns the
  * width in pixels. */
-double canvas_text(cairo_surface_t *surface, double x, double y, const struct text_style *style,
+double canvas_text(cairo_t *cr, double x, double y, const struct text_style *style,
                    const char *text);
 
 /* The width that the text would have. */
-double canvas_text_width(cairo_surface_t *surface, const struct text_style *style,
-                         const char *text);
+double canvas_text_width(cairo_t *cr, const struct text_style *style, const char *text);
 
-/* Writes what was drawn in `cr`, whose target is an RGB24 surface, as a PNG. */
-int canvas_write(cairo_t *cr, const char *path, struct err *e);
+/* Writes what was drawn as a PNG and frees `cr` in every case. Returns 0 or -1. */
+int canvas_finish(cairo_t *cr, const char *path, struct err *e);
 
 /* Copies an RGB24 surface to (left, top) of an RGB image that has room for it. */
 void canvas_copy(cairo_surface_t *surface, struct image *rgb, int left, int top);

@@ -38,8 +38,7 @@ struct plot {
     size_t count;
     const struct epoch
         *best; /* highest validation accuracy, the first of equals; NULL when there is none */
-    cairo_surface_t *surface;
-    cairo_t *cr; /* for all but texts */
+    cairo_t *cr;
 };
 
 /* ---- values and axes ---- */
@@ -155,13 +154,6 @@ static const struct text_style FROM = {.size = TEXT_SIZE}, UPTO = {.size = TEXT_
                                MIDDLE = {.size = TEXT_SIZE, .align = 0.5},
                                TITLE = {.size = TEXT_SIZE, .align = 0.5, .bold = true};
 
-static void draw_line(cairo_t *cr, double x1, double y1, double x2, double y2)
-{
-    cairo_move_to(cr, x1, y1);
-    cairo_line_to(cr, x2, y2);
-    cairo_stroke(cr);
-}
-
 static void format_tick(char *text, size_t size, double value, double step)
 {
     int decimals = step >= 1 ? 0 : (int)ceil(-log10(step) - 1e-9);
@@ -181,9 +173,9 @@ static void draw_y_ticks(const struct plot *p, const struct panel *panel)
         char text[64];
         double y = round(y_of(panel, i * a->step)) + 0.5;
         canvas_colour(p->cr, CANVAS_GRID);
-        draw_line(p->cr, panel->left, y, panel->left + PANEL_WIDTH, y);
+        canvas_line(p->cr, panel->left, y, panel->left + PANEL_WIDTH, y);
         format_tick(text, sizeof(text), i * a->step, a->step);
-        canvas_text(p->surface, panel->left - 8, y + 5, &UPTO, text);
+        canvas_text(p->cr, panel->left - 8, y + 5, &UPTO, text);
     }
 }
 
@@ -194,9 +186,9 @@ static void draw_x_ticks(const struct plot *p, const struct panel *panel)
         char text[64];
         double x = round(x_of(panel, i * a->step)) + 0.5;
         canvas_colour(p->cr, CANVAS_INK);
-        draw_line(p->cr, x, PANEL_BOTTOM, x, PANEL_BOTTOM + 5);
+        canvas_line(p->cr, x, PANEL_BOTTOM, x, PANEL_BOTTOM + 5);
         snprintf(text, sizeof(text), "%.0f", i * a->step);
-        canvas_text(p->surface, x, PANEL_BOTTOM + 22, &MIDDLE, text);
+        canvas_text(p->cr, x, PANEL_BOTTOM + 22, &MIDDLE, text);
     }
 }
 
@@ -209,8 +201,8 @@ static void draw_frame(const struct plot *p, const struct panel *panel)
     cairo_rectangle(p->cr, panel->left + 0.5, PANEL_TOP + 0.5, PANEL_WIDTH,
                     PANEL_BOTTOM - PANEL_TOP);
     cairo_stroke(p->cr);
-    canvas_text(p->surface, middle, PANEL_TOP - 12, &TITLE, panel->title);
-    canvas_text(p->surface, middle, PANEL_BOTTOM + 46, &MIDDLE, "epoch");
+    canvas_text(p->cr, middle, PANEL_TOP - 12, &TITLE, panel->title);
+    canvas_text(p->cr, middle, PANEL_BOTTOM + 46, &MIDDLE, "epoch");
 }
 
 static void draw_dot(cairo_t *cr, double x, double y, double radius)
@@ -261,7 +253,7 @@ static void draw_best(const struct plot *p, const struct panel *panel)
     double value = value_of(p->best, panel->validation);
     canvas_colour(p->cr, BEST);
     set_dashes(p->cr, true);
-    draw_line(p->cr, x, PANEL_TOP, x, PANEL_BOTTOM);
+    canvas_line(p->cr, x, PANEL_TOP, x, PANEL_BOTTOM);
     set_dashes(p->cr, false);
     if (!can_be_drawn(value))
         return;
@@ -287,17 +279,17 @@ static double draw_key(const struct plot *p, double x, double y, struct colour c
     canvas_colour(p->cr, colour);
     cairo_set_line_width(p->cr, best ? 1 : 2);
     set_dashes(p->cr, best);
-    draw_line(p->cr, x, y - 4.5, x + 32, y - 4.5);
+    canvas_line(p->cr, x, y - 4.5, x + 32, y - 4.5);
     set_dashes(p->cr, false);
     cairo_set_line_width(p->cr, 1);
-    return x + 40 + canvas_text(p->surface, x + 40, y, &FROM, name) + 32;
+    return x + 40 + canvas_text(p->cr, x + 40, y, &FROM, name) + 32;
 }
 
 static void draw_head(const struct plot *p)
 {
     char best[160];
     double x = PANEL_LEFT[0], y = 70;
-    canvas_text(p->surface, WIDTH / 2.0, 32, &TITLE, "Training history");
+    canvas_text(p->cr, WIDTH / 2.0, 32, &TITLE, "Training history");
     x = draw_key(p, x, y, TRAINING, false, "training");
     x = draw_key(p, x, y, VALIDATION, false, "validation");
     if (!p->best)
@@ -321,9 +313,6 @@ static void draw_plot(const struct plot *p)
                              .left = PANEL_LEFT[1],
                              .x = loss.x,
                              .y = curves_axis(p, TRAIN_ACCURACY, VALID_ACCURACY, 0, 100)};
-    cairo_set_source_rgb(p->cr, 1, 1, 1);
-    cairo_paint(p->cr);
-    cairo_set_line_width(p->cr, 1);
     cairo_set_line_join(p->cr, CAIRO_LINE_JOIN_ROUND);
     draw_head(p);
     draw_panel(p, &loss);
@@ -336,12 +325,10 @@ int plot_history(const struct epoch *epochs, size_t count, const char *path, str
 {
     if (count == 0)
         return err_set(e, "cannot write '%s': there is no epoch to plot", path);
-    struct plot p = {.epochs = epochs, .count = count, .best = find_best(epochs, count)};
-    p.surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, WIDTH, HEIGHT);
-    p.cr = cairo_create(p.surface);
+    const struct plot p = {.epochs = epochs,
+                           .count = count,
+                           .best = find_best(epochs, count),
+                           .cr = canvas_new(WIDTH, HEIGHT)};
     draw_plot(&p);
-    const int result = canvas_write(p.cr, path, e);
-    cairo_destroy(p.cr);
-    cairo_surface_destroy(p.surface);
-    return result;
+    return canvas_finish(p.cr, path, e);
 }

@@ -22,32 +22,15 @@ static double share(size_t part, size_t whole)
     return whole ? (double)part / (double)whole : 0;
 }
 
-static cairo_t *canvas_new(int width, int height)
-{
-    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
-    cairo_t *cr = cairo_create(surface);
-    cairo_surface_destroy(surface); /* the context keeps it */
-    canvas_colour(cr, CANVAS_WHITE);
-    cairo_paint(cr);
-    cairo_set_line_width(cr, 1);
-    return cr;
-}
-
-static double text(cairo_t *cr, double x, double y, const struct text_style *style,
-                   const char *words)
-{
-    return canvas_text(cairo_get_target(cr), x, y, style, words);
-}
-
 /* Shrinks the letters of a text that is wider than its place. */
 static void fitted_text(cairo_t *cr, double x, double y, const struct text_style *style,
                         double place, const char *words)
 {
     struct text_style fitted = *style;
-    const double width = canvas_text_width(cairo_get_target(cr), style, words);
+    const double width = canvas_text_width(cr, style, words);
     if (width > place)
         fitted.size *= place / width;
-    text(cr, x, y, &fitted, words);
+    canvas_text(cr, x, y, &fitted, words);
 }
 
 static void box(cairo_t *cr, double left, double top, double width, double height)
@@ -101,8 +84,9 @@ static void draw_row(const struct matrix *x, int row)
         draw_cell(x, row, k, count);
     fitted_text(x->cr, MATRIX_LEFT - 12, middle - 2, &UPTO, MATRIX_LEFT - 24, x->names->name[row]);
     snprintf(words, sizeof(words), "%zu", count);
-    text(x->cr, MATRIX_LEFT - 12, middle + 16,
-         &(struct text_style){.size = SMALL_SIZE, .align = 1, .colour = &CANVAS_GREY}, words);
+    canvas_text(x->cr, MATRIX_LEFT - 12, middle + 16,
+                &(struct text_style){.size = SMALL_SIZE, .align = 1, .colour = &CANVAS_GREY},
+                words);
 }
 
 static void draw_matrix(const struct matrix *x)
@@ -112,11 +96,11 @@ static void draw_matrix(const struct matrix *x)
     char words[128];
     snprintf(words, sizeof(words), "Confusion: %.1f %% of %zu pictures are right",
              100 * m->accuracy, m->n);
-    text(x->cr, MARGIN, 38, &TITLE, words);
-    text(x->cr, MARGIN, 62, &NOTE, "percents and shades are shares of the row");
-    text(x->cr, MATRIX_LEFT + side / 2, MATRIX_TOP - 36, &BOLD, "prediction");
-    text(x->cr, MATRIX_LEFT - 12, MATRIX_TOP - 12,
-         &(struct text_style){.size = TEXT_SIZE, .bold = true, .align = 1}, "truth");
+    canvas_text(x->cr, MARGIN, 38, &TITLE, words);
+    canvas_text(x->cr, MARGIN, 62, &NOTE, "percents and shades are shares of the row");
+    canvas_text(x->cr, MATRIX_LEFT + side / 2, MATRIX_TOP - 36, &BOLD, "prediction");
+    canvas_text(x->cr, MATRIX_LEFT - 12, MATRIX_TOP - 12,
+                &(struct text_style){.size = TEXT_SIZE, .bold = true, .align = 1}, "truth");
     for (int k = 0; k < m->classes; k++)
         fitted_text(x->cr, MATRIX_LEFT + (k + 0.5) * x->cell, MATRIX_TOP - 12, &MIDDLE, x->cell - 6,
                     x->names->name[k]);
@@ -138,9 +122,7 @@ int plot_confusion(const struct metrics *m, const struct names *names, const cha
     const int side = m->classes * x.cell;
     x.cr = canvas_new(MATRIX_LEFT + side + MARGIN, MATRIX_TOP + side + MARGIN);
     draw_matrix(&x);
-    const int result = canvas_write(x.cr, path, e);
-    cairo_destroy(x.cr);
-    return result;
+    return canvas_finish(x.cr, path, e);
 }
 
 /* ---- the reliability diagram ---- */
@@ -188,20 +170,16 @@ static void draw_grid(const struct frame *f, double step, const char *format, do
     for (int i = 0; i * step <= f->most * (1 + 1e-9); i++) {
         const double y = round(frame_y(f, i * step)) + 0.5;
         canvas_colour(f->cr, CANVAS_GRID);
-        cairo_move_to(f->cr, FRAME_LEFT, y);
-        cairo_line_to(f->cr, FRAME_LEFT + FRAME_WIDTH, y);
-        cairo_stroke(f->cr);
+        canvas_line(f->cr, FRAME_LEFT, y, FRAME_LEFT + FRAME_WIDTH, y);
         snprintf(words, sizeof(words), format, i * step * unit);
-        text(f->cr, FRAME_LEFT - 8, y + 5, &UPTO, words);
+        canvas_text(f->cr, FRAME_LEFT - 8, y + 5, &UPTO, words);
     }
     for (int i = 0; i <= 5; i++) {
         const double x = round(frame_x(i / 5.0)) + 0.5;
         canvas_colour(f->cr, CANVAS_INK);
-        cairo_move_to(f->cr, x, f->top + f->height);
-        cairo_line_to(f->cr, x, f->top + f->height + 5);
-        cairo_stroke(f->cr);
+        canvas_line(f->cr, x, f->top + f->height, x, f->top + f->height + 5);
         snprintf(words, sizeof(words), "%.1f", i / 5.0);
-        text(f->cr, x, f->top + f->height + 22, &MIDDLE, words);
+        canvas_text(f->cr, x, f->top + f->height + 22, &MIDDLE, words);
     }
 }
 
@@ -225,9 +203,7 @@ static void dashed_line(cairo_t *cr, double x1, double y1, double x2, double y2)
     static const double DASHES[] = {6, 5};
     canvas_colour(cr, CANVAS_INK);
     cairo_set_dash(cr, DASHES, 2, 0);
-    cairo_move_to(cr, x1, y1);
-    cairo_line_to(cr, x2, y2);
-    cairo_stroke(cr);
+    canvas_line(cr, x1, y1, x2, y2);
     cairo_set_dash(cr, NULL, 0, 0);
 }
 
@@ -274,12 +250,12 @@ static void draw_legend(cairo_t *cr, double y)
     canvas_colour(cr, CANVAS_BLUE);
     cairo_rectangle(cr, x, y - 12, 24, 13);
     cairo_fill(cr);
-    x += 32 + text(cr, x + 32, y, &FROM, "accuracy") + 26;
+    x += 32 + canvas_text(cr, x + 32, y, &FROM, "accuracy") + 26;
     cairo_rectangle(cr, x + 0.5, y - 11.5, 24, 12);
     fill_gap(cr);
-    x += 32 + text(cr, x + 32, y, &FROM, "gap to the mean confidence") + 26;
+    x += 32 + canvas_text(cr, x + 32, y, &FROM, "gap to the mean confidence") + 26;
     dashed_line(cr, x, y - 5.5, x + 34, y - 5.5);
-    text(cr, x + 42, y, &FROM, "no gap");
+    canvas_text(cr, x + 42, y, &FROM, "no gap");
 }
 
 static void draw_diagram(cairo_t *cr, const struct metrics *m)
@@ -293,25 +269,23 @@ static void draw_diagram(cairo_t *cr, const struct metrics *m)
     const struct frame upper = {cr, UPPER_TOP, UPPER_HEIGHT, 1};
     const struct frame lower = {cr, LOWER_TOP, LOWER_HEIGHT, ceil(most * 10) / 10};
     snprintf(words, sizeof(words), "Reliability: calibration error %.4f", m->ece);
-    text(cr, MARGIN, 38, &TITLE, words);
+    canvas_text(cr, MARGIN, 38, &TITLE, words);
     snprintf(words, sizeof(words),
              "%zu pictures, %d bins; accuracy %.1f %%, mean confidence %.1f %%", m->n, METRICS_BINS,
              100 * m->accuracy, 100 * confidence);
-    text(cr, MARGIN, 62, &NOTE, words);
+    canvas_text(cr, MARGIN, 62, &NOTE, words);
     draw_legend(cr, 96);
-    text(cr, FRAME_LEFT, UPPER_TOP - 14, &NOTE, "accuracy");
+    canvas_text(cr, FRAME_LEFT, UPPER_TOP - 14, &NOTE, "accuracy");
     draw_accuracy(&upper, m);
-    text(cr, FRAME_LEFT, LOWER_TOP - 6, &NOTE, "share of the pictures");
+    canvas_text(cr, FRAME_LEFT, LOWER_TOP - 6, &NOTE, "share of the pictures");
     draw_histogram(&lower, m);
-    text(cr, FRAME_LEFT + FRAME_WIDTH / 2.0, LOWER_TOP + LOWER_HEIGHT + 46, &MIDDLE,
-         "confidence: the probability of the class predicted");
+    canvas_text(cr, FRAME_LEFT + FRAME_WIDTH / 2.0, LOWER_TOP + LOWER_HEIGHT + 46, &MIDDLE,
+                "confidence: the probability of the class predicted");
 }
 
 int plot_reliability(const struct metrics *m, const char *path, struct err *e)
 {
     cairo_t *cr = canvas_new(DIAGRAM_WIDTH, DIAGRAM_HEIGHT);
     draw_diagram(cr, m);
-    const int result = canvas_write(cr, path, e);
-    cairo_destroy(cr);
-    return result;
+    return canvas_finish(cr, path, e);
 }

@@ -25,7 +25,6 @@ struct pair {
 };
 
 struct chart {
-    cairo_surface_t *surface;
     cairo_t *cr;
     double place; /* pixels a pair has */
     size_t next;  /* place of the next pair */
@@ -41,14 +40,7 @@ static void draw_text(const struct chart *c, double x, double y, double align, b
                       const char *text)
 {
     const struct text_style style = {.size = TEXT_SIZE, .bold = bold, .align = align};
-    canvas_text(c->surface, x, y, &style, text);
-}
-
-static void draw_line(cairo_t *cr, double x1, double y1, double x2, double y2)
-{
-    cairo_move_to(cr, x1, y1);
-    cairo_line_to(cr, x2, y2);
-    cairo_stroke(cr);
+    canvas_text(c->cr, x, y, &style, text);
 }
 
 static void draw_bar(const struct chart *c, double left, double value, struct colour colour,
@@ -61,9 +53,9 @@ static void draw_bar(const struct chart *c, double left, double value, struct co
     if (!m)
         return;
     canvas_colour(c->cr, CANVAS_INK);
-    draw_line(c->cr, middle, y_of(m->low), middle, y_of(m->high));
-    draw_line(c->cr, middle - 6, y_of(m->low), middle + 6, y_of(m->low));
-    draw_line(c->cr, middle - 6, y_of(m->high), middle + 6, y_of(m->high));
+    canvas_line(c->cr, middle, y_of(m->low), middle, y_of(m->high));
+    canvas_line(c->cr, middle - 6, y_of(m->low), middle + 6, y_of(m->low));
+    canvas_line(c->cr, middle - 6, y_of(m->high), middle + 6, y_of(m->high));
 }
 
 static void draw_pair(struct chart *c, const struct pair *p)
@@ -103,7 +95,7 @@ static void draw_frame(const struct chart *c)
         char text[16];
         const double y = round(y_of(percent / 100.0)) + 0.5;
         canvas_colour(c->cr, CANVAS_GRID);
-        draw_line(c->cr, LEFT, y, RIGHT, y);
+        canvas_line(c->cr, LEFT, y, RIGHT, y);
         snprintf(text, sizeof(text), "%d", percent);
         draw_text(c, LEFT - 8, y + 5, 1, false, text);
     }
@@ -120,9 +112,6 @@ static void draw_frame(const struct chart *c)
 
 static void draw_chart(struct chart *c, const struct finetune_report *r, const struct names *names)
 {
-    cairo_set_source_rgb(c->cr, 1, 1, 1);
-    cairo_paint(c->cr);
-    cairo_set_line_width(c->cr, 1);
     draw_frame(c);
     draw_measures(c, "user", "balanced", &r->user_before, &r->user_after);
     for (int k = 0; k < names->count; k++) {
@@ -154,12 +143,7 @@ int plot_tuning(const struct finetune_report *r, const struct names *names, cons
                 struct err *e)
 {
     const double places = fmax(6, (double)count_pairs(r, names)); /* no bars as wide as walls */
-    struct chart c = {.place = (RIGHT - LEFT) / places};
-    c.surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, WIDTH, HEIGHT);
-    c.cr = cairo_create(c.surface);
+    struct chart c = {.cr = canvas_new(WIDTH, HEIGHT), .place = (RIGHT - LEFT) / places};
     draw_chart(&c, r, names);
-    const int result = canvas_write(c.cr, path, e);
-    cairo_destroy(c.cr);
-    cairo_surface_destroy(c.surface);
-    return result;
+    return canvas_finish(c.cr, path, e);
 }
