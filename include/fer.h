@@ -243,7 +243,10 @@ struct metrics {
     double *precision, *recall, *f1; /* (classes), 0 where undefined; owned */
 };
 
-/* `probabilities` (n, classes). The prediction is the largest, the first of equals. */
+/* The prediction: the largest of the probabilities, the first of equals. */
+int top_class(const float *probabilities, int classes);
+
+/* `probabilities` (n, classes). */
 int metrics_compute(struct metrics *m, const unsigned char *label, const float *probabilities,
                     size_t n, int classes, struct err *e);
 void metrics_release(struct metrics *m);

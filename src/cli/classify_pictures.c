@@ -78,15 +78,6 @@ static int open_rows(struct run *r, struct err *e)
 
 /* ---- rows ---- */
 
-static int top_class(const float *probabilities, int classes)
-{
-    int top = 0;
-    for (int i = 1; i < classes; i++)
-        if (probabilities[i] > probabilities[top])
-            top = i;
-    return top;
-}
-
 static const char *label_of(const struct run *r, const float *probabilities)
 {
     int top = top_class(probabilities, r->classes);

@@ -16,19 +16,9 @@
 
 /* ---- accuracies ---- */
 
-/* The first of equals, as metrics_compute has it. */
-static int largest(const float *probability, size_t classes)
-{
-    int best = 0;
-    for (size_t k = 1; k < classes; k++)
-        if (probability[k] > probability[best])
-            best = (int)k;
-    return best;
-}
-
 static bool is_hit(const struct tuning *t, unsigned char label, const float *probability)
 {
-    return largest(probability, t->head.classes) == label;
+    return top_class(probability, (int)t->head.classes) == label;
 }
 
 /* `probabilities` (count, classes) belong to the rows `row` of the pool. */
@@ -244,7 +234,7 @@ static int find_suspects(const struct tuning *t, const struct estimate *s, struc
         return err_memory(e);
     for (size_t i = 0; i < s->count; i++) {
         const float *p = s->after + i * classes;
-        const int label = t->user.label[s->row[i]], predicted = largest(p, classes);
+        const int label = t->user.label[s->row[i]], predicted = top_class(p, (int)classes);
         /* A class that the head has seen nowhere else is unlikely for that reason. */
         if ((double)p[label] < FINETUNE_UNLIKELY && t->plan.groups[label] > 1)
             r->suspects[r->n_suspects++] =

@@ -73,11 +73,11 @@ static int allocate(struct metrics *m, int classes, struct err *e)
     return err_memory(e);
 }
 
-static int largest(const float *probability, int classes)
+int top_class(const float *probabilities, int classes)
 {
     int best = 0;
     for (int k = 1; k < classes; k++)
-        if (probability[k] > probability[best])
+        if (probabilities[k] > probabilities[best])
             best = k;
     return best;
 }
@@ -99,7 +99,7 @@ static size_t count_pictures(struct metrics *m, const unsigned char *label,
     double loss = 0;
     for (size_t i = 0; i < m->n; i++) {
         const float *probability = probabilities + i * classes;
-        const int predicted = largest(probability, m->classes);
+        const int predicted = top_class(probability, m->classes);
         const bool hit = predicted == label[i];
         struct metrics_bin *bin = find_bin(m->bin, (double)probability[predicted]);
         bin->n++;

@@ -218,15 +218,9 @@ static int resume(struct training *t, struct err *e)
 static size_t count_hits(const struct training *t)
 {
     size_t hits = 0;
-    int classes = t->names->count;
-    for (int i = 0; i < t->batches.size; i++) {
-        const float *row = t->output + (size_t)i * (size_t)classes;
-        int best = 0;
-        for (int k = 1; k < classes; k++)
-            if (row[k] > row[best])
-                best = k;
-        hits += best == t->label[i];
-    }
+    const int classes = t->names->count;
+    for (int i = 0; i < t->batches.size; i++)
+        hits += top_class(t->output + (size_t)i * (size_t)classes, classes) == t->label[i];
     return hits;
 }
 
