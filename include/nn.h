@@ -112,6 +112,9 @@ int nn_net_load_weights(struct nn_net *net, const char *path, struct err *e);
 /* Writes a weights file atomically; what was read is written back byte for byte. */
 int nn_net_save_weights(const struct nn_net *net, const char *path, struct err *e);
 
+/* The bytes of that file; errors are left to the stream. */
+void nn_net_write_weights(const struct nn_net *net, FILE *stream);
+
 /* Pictures the network has been trained on: the header's `seen`. */
 uint64_t nn_net_seen(const struct nn_net *net);
 

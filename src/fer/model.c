@@ -7,30 +7,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "base/file.h"
-
-/* The three paths of a model. */
-struct triple {
-    char *cfg, *weights, *names; /* owned */
-};
-
-static void triple_release(struct triple *t)
-{
-    free(t->cfg);
-    free(t->weights);
-    free(t->names);
-}
-
-static int triple_init(struct triple *t, const char *prefix, struct err *e)
-{
-    t->cfg = path_with_suffix(prefix, ".cfg");
-    t->weights = path_with_suffix(prefix, ".weights");
-    t->names = path_with_suffix(prefix, ".names");
-    if (t->cfg && t->weights && t->names)
-        return 0;
-    triple_release(t);
-    return err_memory(e);
-}
+#include "fer/triple.h"
 
 /* CRC-32 of a file, as in gzip. */
 static int file_checksum(const char *path, uint32_t *checksum, struct err *e)

@@ -48,7 +48,7 @@ struct training {
 
 static int save_state(const struct training *t, struct err *e)
 {
-    return checkpoint_write(&t->at, t->trainer, t->files.path[FILE_STATE], e);
+    return checkpoint_write(&t->at, t->trainer, t->files.state, e);
 }
 
 /* ---- preparation ---- */
@@ -184,7 +184,7 @@ static void note_place(const struct training *t)
 /* Reads the state and makes sure that it is this run's; the engine is not touched yet. */
 static int read_state(struct training *t, struct err *e)
 {
-    const char *path = t->files.path[FILE_STATE];
+    const char *path = t->files.state;
     struct err reason = {""};
     if (checkpoint_read(&t->at, path, &reason))
         return err_set(e, "cannot resume: %s", reason.text);
@@ -197,7 +197,7 @@ static int read_state(struct training *t, struct err *e)
             path, t->at.epoch, t->at.step, t->epochs, t->batches.count);
     /* Later epochs may all be worse, so without the best weights so far there would be no model in
      * the end. */
-    if (t->at.best_epoch > 0 && nn_net_load_weights(t->net, t->files.path[FILE_WEIGHTS], &reason))
+    if (t->at.best_epoch > 0 && nn_net_load_weights(t->net, t->files.model.weights, &reason))
         return err_set(e, "cannot resume without the best weights so far (epoch %d): %s",
                        t->at.best_epoch, reason.text);
     return 0;
@@ -205,7 +205,7 @@ static int read_state(struct training *t, struct err *e)
 
 static int resume(struct training *t, struct err *e)
 {
-    if (checkpoint_restore(&t->at, t->trainer, t->files.path[FILE_STATE], e))
+    if (checkpoint_restore(&t->at, t->trainer, t->files.state, e))
         return -1;
     note_threads(t);
     note_place(t);
@@ -380,8 +380,8 @@ enum training_result train_general(struct nn_net *net, const struct names *names
 {
     struct training t = {
         .net = net, .names = names, .train = train, .valid = valid, .options = options};
-    t.model =
-        (struct trained_model){.files = &t.files, .names = names, .validation = &t.validation};
+    t.model = (struct trained_model){
+        .files = &t.files.model, .names = names, .validation = &t.validation};
     enum training_result result = TRAINING_FAILED;
     if (training_files_init(&t.files, options->prefix, e) || check_inputs(&t, e))
         goto out;

@@ -6,31 +6,16 @@
 
 #include "err.h"
 #include "fer.h"
-
-enum training_file {
-    FILE_CFG,
-    FILE_NAMES,
-    FILE_WEIGHTS,
-    FILE_HISTORY,
-    FILE_PLOT,
-    FILE_STATE,
-    TRAINING_FILES
-};
+#include "fer/triple.h"
 
 struct training_files {
-    char *path[TRAINING_FILES]; /* owned */
+    struct triple model;          /* owned */
+    char *history, *plot, *state; /* paths; owned */
 };
 
+/* Returns 0, or -1 with nothing to release. */
 int training_files_init(struct training_files *f, const char *prefix, struct err *e);
 void training_files_release(struct training_files *f);
-
-/* Writes cfg, names and, after those, weights. `cfg` is the cfg's text, which may differ from the
- * net's by the temperature of the softmax. Weights of another cfg or other names are removed first:
- * they must never stand beside this model's, not even between two renames. A cfg of another
- * temperature only is no other: it changes how sure a model is, not what it says. Returns 0 or -1.
- */
-int training_files_save_model(const struct training_files *f, const struct nn_net *net,
-                              const char *cfg, const struct names *names, struct err *e);
 
 /* Writes the history as text and as a picture. Returns 0 or -1. */
 int training_files_save_history(const struct training_files *f, const struct epoch *epochs,

@@ -11,12 +11,12 @@ int trained_model_write(struct trained_model *m, struct err *e)
     const struct validation *v = m->validation;
     const char *text = nn_net_cfg_text(m->net);
     if (nn_net_temperature(m->net) <= 0)
-        return training_files_save_model(m->files, m->net, text, m->names, e);
+        return triple_write(m->files, m->net, text, m->names, e);
     if (calibration_fit(&m->calibration, v->data->label, v->probabilities, v->data->count,
                         v->classes, e))
         return -1;
     char *cfg = nn_cfg_with_temperature("cfg", text, m->calibration.temperature, e);
-    int result = cfg ? training_files_save_model(m->files, m->net, cfg, m->names, e) : -1;
+    int result = cfg ? triple_write(m->files, m->net, cfg, m->names, e) : -1;
     free(cfg);
     return result;
 }

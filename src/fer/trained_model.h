@@ -8,12 +8,12 @@
 #include "err.h"
 #include "fer.h"
 #include "fer/calibrate.h"
-#include "fer/train_files.h"
+#include "fer/triple.h"
 #include "fer/validation.h"
 
 /* All but the last are borrowed. */
 struct trained_model {
-    const struct training_files *files;
+    const struct triple *files;
     struct nn_net *net; /* at temperature 1 */
     const struct names *names;
     struct validation *validation;

@@ -145,7 +145,7 @@ static int load(struct nn_darknet *d, const struct nn_net *net, struct err *e)
     char cfg_path[64], weights_path[64];
     int kept[2];
     FILE *cfg = memory_file(net, write_cfg, cfg_path, e);
-    FILE *weights = cfg ? memory_file(net, net_write_weights, weights_path, e) : NULL;
+    FILE *weights = cfg ? memory_file(net, nn_net_write_weights, weights_path, e) : NULL;
     if (weights) {
         silence(kept);
         d->network = d->load_network(cfg_path, weights_path, 0);

@@ -25,7 +25,4 @@ struct nn_net {
 /* The [net] section. */
 struct cfg_section *net_section(struct nn_net *net);
 
-/* The bytes of the weights file; errors are left to the stream. */
-void net_write_weights(const struct nn_net *net, FILE *stream);
-
 #endif

@@ -129,7 +129,7 @@ int nn_net_load_weights(struct nn_net *net, const char *path, struct err *e)
     return result;
 }
 
-void net_write_weights(const struct nn_net *net, FILE *stream)
+void nn_net_write_weights(const struct nn_net *net, FILE *stream)
 {
     for (int i = 0; i < 3; i++)
         put32(stream, (uint32_t)net->version[i]);
@@ -154,6 +154,6 @@ int nn_net_save_weights(const struct nn_net *net, const char *path, struct err *
     struct atomic_file f;
     if (atomic_open(&f, path, e))
         return -1;
-    net_write_weights(net, f.stream);
+    nn_net_write_weights(net, f.stream);
     return atomic_commit(&f, e);
 }
