@@ -1,6 +1,5 @@
 /* The tuned model's files. The weights are written under a name of their own and compared with the
- * model that was tuned; only then do they take PREFIX.weights' name. Weights file: darknet's, i32
- * major, minor, revision, then `seen` as u64 from version 0.2 on (u32 before), then floats. */
+ * model that was tuned; only then do they take PREFIX.weights' name. */
 #include "fer/finetune.h"
 
 #include <stdlib.h>
@@ -9,7 +8,6 @@
 #include "fer/triple.h"
 
 #define WEIGHTS_LIMIT ((size_t)1 << 32) /* bytes */
-#define HEADER_START 12
 
 int finetune_check_outputs(const char *prefix, struct err *e)
 {
@@ -17,22 +15,6 @@ int finetune_check_outputs(const char *prefix, struct err *e)
 }
 
 /* ---- comparison ---- */
-
-static int read_i32(const char *bytes)
-{
-    int32_t value;
-    memcpy(&value, bytes, sizeof(value));
-    return value;
-}
-
-/* Bytes of the header, or 0 for a file too short to have one. */
-static size_t header_size(const char *bytes, size_t count)
-{
-    if (count < HEADER_START)
-        return 0;
-    const size_t seen = (long)read_i32(bytes) * 10 + read_i32(bytes + 4) >= 2 ? 8 : 4;
-    return count < HEADER_START + seen ? 0 : HEADER_START + seen;
-}
 
 int tuned_compare(const char *old_path, const char *new_path, size_t frozen_values, struct err *e)
 {
@@ -42,7 +24,7 @@ int tuned_compare(const char *old_path, const char *new_path, size_t frozen_valu
     if (file_read(old_path, WEIGHTS_LIMIT, &old_bytes, &old_count, e) ||
         file_read(new_path, WEIGHTS_LIMIT, &new_bytes, &new_count, e))
         goto out;
-    const size_t header = header_size(old_bytes, old_count);
+    const size_t header = nn_weights_header_size(old_bytes, old_count);
     const size_t compared = header + frozen_values * sizeof(float);
     if (header == 0 || old_count != new_count || old_count < compared) {
         err_set(e, "'%s' has %zu bytes, the tuned weights %zu, of which %zu must be the same",

@@ -14,6 +14,8 @@
 #include "nn/net.h"
 
 #define MAX_WEIGHTS_BYTES ((size_t)1 << 33)
+#define SHORT_HEADER 16
+#define LONG_HEADER 20
 
 static uint32_t get32(const unsigned char *bytes)
 {
@@ -96,25 +98,38 @@ static void take_params(struct nn_net *net, const unsigned char *bytes)
     }
 }
 
+static void get_version(const unsigned char *bytes, int version[3])
+{
+    for (int i = 0; i < 3; i++)
+        version[i] = (int)(int32_t)get32(bytes + 4 * i);
+}
+
+size_t nn_weights_header_size(const void *bytes, size_t count)
+{
+    int version[3];
+    if (count < SHORT_HEADER)
+        return 0;
+    get_version(bytes, version);
+    const size_t size = has_long_seen(version) ? LONG_HEADER : SHORT_HEADER;
+    return count < size ? 0 : size;
+}
+
 static int parse_weights(struct nn_net *net, const char *path, const unsigned char *bytes,
                          size_t size, struct err *e)
 {
-    int version[3] = {0};
-    for (int i = 0; i < 3 && size >= 12; i++)
-        version[i] = (int)(int32_t)get32(bytes + 4 * i);
-    size_t header = has_long_seen(version) ? 20 : 16;
-    size_t expected = header + 4 * count_in_file(net, false);
-    if (size < 16)
+    const size_t header = nn_weights_header_size(bytes, size);
+    const size_t expected = header + 4 * count_in_file(net, false);
+    if (header == 0)
         return err_set(e, "cannot use '%s': %zu bytes are not a darknet weights file", path, size);
     if (size != expected)
         return err_set(e, "cannot use '%s': it has %zu bytes, the network of '%s' needs %zu", path,
                        size, net->cfg.path, expected);
     if (check_params(net, path, bytes + header, e))
         return -1;
-    memcpy(net->version, version, sizeof(version));
-    net->transposed = is_transposed(version);
+    get_version(bytes, net->version);
+    net->transposed = is_transposed(net->version);
     take_params(net, bytes + header);
-    net->seen = get32(bytes + 12) | (header == 20 ? (uint64_t)get32(bytes + 16) << 32 : 0);
+    net->seen = get32(bytes + 12) | (header == LONG_HEADER ? (uint64_t)get32(bytes + 16) << 32 : 0);
     return 0;
 }
 

@@ -29,6 +29,37 @@ static void test_frozen_bytes_stay_and_the_head_changes(void **state)
     dataset_release(&user);
 }
 
+/* From version 1000 on the header is shorter. */
+static void test_a_model_of_transposed_weights_can_be_tuned(void **state)
+{
+    (void)state;
+    enum { SHORT_HEADER = 16 };
+    static const int32_t header[SHORT_HEADER / 4] = {1001};
+    struct dataset user = make_pictures(40, true, 21);
+    struct run run = make_run(&user, NULL);
+    struct err e = {""};
+    size_t n, m;
+    char *bytes = read_part("general", ".weights", &n);
+    n -= HEADER - SHORT_HEADER;
+    memmove(bytes + SHORT_HEADER, bytes + HEADER, n - SHORT_HEADER);
+    memcpy(bytes, header, SHORT_HEADER);
+    scratch_write("transposed.weights", bytes, n);
+    write_part("transposed", ".cfg", CFG);
+    write_part("transposed", ".names", NAMES);
+    if (tune(&run, "transposed", "turned") != FINETUNE_DONE)
+        fail_msg("%s", run.e.text);
+    struct nn_net *net = nn_net_parse("test.cfg", CFG, strlen(CFG), 3, &e);
+    const size_t same = SHORT_HEADER + 4 * nn_net_parameters_upto(net, FROZEN);
+    char *new = read_part("turned", ".weights", &m);
+    assert_int_equal(n, m);
+    assert_memory_equal(bytes, new, same);
+    assert_memory_not_equal(bytes + same, new + same, n - same);
+    free(bytes);
+    free(new);
+    nn_net_free(net);
+    dataset_release(&user);
+}
+
 static void test_a_difference_in_frozen_bytes_is_found(void **state)
 {
     (void)state;
@@ -294,6 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_frozen_bytes_stay_and_the_head_changes),
+        cmocka_unit_test(test_a_model_of_transposed_weights_can_be_tuned),
         cmocka_unit_test(test_a_difference_in_frozen_bytes_is_found),
         cmocka_unit_test(test_the_same_seed_gives_the_same_bytes),
         cmocka_unit_test(test_the_estimate_does_not_change_what_is_written),

@@ -92,6 +92,19 @@ static void test_every_header_comes_back_byte_for_byte(void **state)
     free(values);
 }
 
+static void test_the_size_of_the_header_follows_from_the_version(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(headers) / sizeof(*headers); i++) {
+        unsigned char bytes[20] = {0};
+        const size_t size = headers[i].wide ? 20 : 16;
+        memcpy(bytes, headers[i].version, sizeof(headers[i].version));
+        assert_int_equal(nn_weights_header_size(bytes, sizeof(bytes)), size);
+        assert_int_equal(nn_weights_header_size(bytes, size), size);
+        assert_int_equal(nn_weights_header_size(bytes, size - 1), 0);
+    }
+}
+
 static void test_transposed_weights_are_turned_and_turned_back(void **state)
 {
     (void)state;
@@ -394,6 +407,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_header_comes_back_byte_for_byte),
+        cmocka_unit_test(test_the_size_of_the_header_follows_from_the_version),
         cmocka_unit_test(test_transposed_weights_are_turned_and_turned_back),
         cmocka_unit_test(test_untrained_network_is_written_as_darknet_writes_it),
         cmocka_unit_test(test_order_of_the_runs),
