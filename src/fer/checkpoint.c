@@ -12,9 +12,6 @@
 #include "base/file.h"
 #include "fer/history.h"
 
-#define MAGIC "FERSTATE"
-#define MAGIC_SIZE 8
-#define VERSION 2u
 #define STATE_MAX_SIZE ((size_t)1 << 32)
 
 static const struct {
@@ -54,8 +51,8 @@ static int put_front(FILE *stream, const struct checkpoint *c, struct err *e)
     char *history = history_text(c->history, (size_t)c->epoch - 1);
     if (!history)
         return err_memory(e);
-    fwrite(MAGIC, 1, MAGIC_SIZE, stream);
-    put(stream, VERSION, 4);
+    fwrite(CHECKPOINT_MAGIC, 1, CHECKPOINT_MAGIC_SIZE, stream);
+    put(stream, CHECKPOINT_VERSION, 4);
     for (int i = 0; i < KEY_COUNT; i++)
         put(stream, c->key[i], 8);
     put(stream, (uint64_t)c->threads, 4);
@@ -235,13 +232,13 @@ static int open_frame(struct cursor *in, const char *name, struct err *e)
 {
     const unsigned char *all = in->next;
     size_t count = in->left;
-    const unsigned char *magic = take(in, MAGIC_SIZE);
+    const unsigned char *magic = take(in, CHECKPOINT_MAGIC_SIZE);
     uint64_t version = get(in, 4);
-    if (!magic || memcmp(magic, MAGIC, MAGIC_SIZE) != 0)
+    if (!magic || memcmp(magic, CHECKPOINT_MAGIC, CHECKPOINT_MAGIC_SIZE) != 0)
         return err_set(e, "cannot read '%s': it is not a training state", name);
-    if (!in->ended && version != VERSION)
+    if (!in->ended && version != CHECKPOINT_VERSION)
         return err_set(e, "cannot read '%s': its format is version %u, this program reads %u", name,
-                       (unsigned)version, VERSION);
+                       (unsigned)version, CHECKPOINT_VERSION);
     if (in->ended || in->left < 4)
         return err_set(e, "cannot read '%s': it is cut short at %zu bytes", name, count);
     in->left -= 4;

@@ -14,6 +14,10 @@
 #include "err.h"
 #include "fer.h"
 
+#define CHECKPOINT_MAGIC "FERSTATE"
+#define CHECKPOINT_MAGIC_SIZE 8
+#define CHECKPOINT_VERSION 2u
+
 /* What must be the same for a state to fit a run. */
 enum checkpoint_key {
     KEY_CFG,   /* CRC-32 of the cfg's text */
