@@ -12,6 +12,9 @@
 /* What is done to all parameters is done by several threads, so many parameters at a time. */
 #define CHUNK 16384
 
+/* Updates that a state may count: the number of the next one is a long of 32 bits at least. */
+#define MAX_STEPS (INT32_MAX - 1)
+
 struct nn_trainer {
     struct nn_net *net;
     struct solver solver;
@@ -409,6 +412,8 @@ int nn_trainer_load(struct nn_trainer *t, FILE *stream, struct err *e)
                        h.params, n);
     if (h.kinds != kinds)
         return err_set(e, "the state is of another optimiser");
+    if (h.steps > MAX_STEPS)
+        return err_set(e, "the state counts %" PRIu64 " updates, more than %d", h.steps, MAX_STEPS);
     /* All of it first: a state cut short must not leave a mixture behind. */
     float *all = floats_new(n * copies);
     if (!all)

@@ -146,6 +146,40 @@ static void test_state_of_another_optimiser_is_refused(void **state)
     nn_net_free(net);
 }
 
+/* A count beyond would make rates of it that never come, or turn negative. */
+static void test_state_of_too_many_updates_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t steps;
+        int result;
+        const char *words;
+    } cases[] = {{INT32_MAX - 1, 0, ""},
+                 {INT32_MAX, -1, "counts 2147483647 updates, more than 2147483646"},
+                 {UINT64_C(1) << 62, -1, "counts 4611686018427387904 updates"},
+                 {UINT64_MAX, -1, "counts 18446744073709551615 updates"}};
+    const size_t at = 16; /* behind the magic and the number of parameters */
+    size_t size;
+    char *bytes = saved_state(BODY, &size);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct err e = {""};
+        struct nn_net *net = net_of(BODY);
+        struct nn_trainer *t = trainer_of(net, &(struct nn_trainer_options){.seed = 6});
+        float *before = copy_values(net);
+        memcpy(bytes + at, &cases[i].steps, sizeof(cases[i].steps));
+        FILE *f = fmemopen(bytes, size, "rb");
+        assert_int_equal(nn_trainer_load(t, f, &e), cases[i].result);
+        assert_non_null(strstr(e.text, cases[i].words));
+        assert_int_equal(nn_trainer_steps(t), cases[i].result ? 0 : cases[i].steps);
+        assert_true(same_values(net, before, 0, nn_net_parameters(net)) == !!cases[i].result);
+        fclose(f);
+        free(before);
+        nn_trainer_free(t);
+        nn_net_free(net);
+    }
+    free(bytes);
+}
+
 static void test_same_seed_gives_the_same_bytes(void **state)
 {
     (void)state;
@@ -298,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_cut_state_is_refused_and_changes_nothing),
         cmocka_unit_test(test_state_of_another_network_is_refused),
         cmocka_unit_test(test_state_of_another_optimiser_is_refused),
+        cmocka_unit_test(test_state_of_too_many_updates_is_refused),
         cmocka_unit_test(test_same_seed_gives_the_same_bytes),
         cmocka_unit_test(test_first_parameters_follow_the_seed_and_he),
         cmocka_unit_test(test_random_labels_are_learned_by_heart),
