@@ -9,6 +9,20 @@ void layer_add_param(struct layer *l, enum param_role role, size_t count)
     l->param[l->params++] = (struct param){.role = role, .count = count};
 }
 
+int layer_check_size(const struct layer *l, const struct layer_parser *p, double more)
+{
+    const double values = (double)l->out.channels * l->out.height * l->out.width;
+    double params = more;
+    for (int i = 0; i < l->params; i++)
+        params += (double)l->param[i].count;
+    if (values > MAX_LAYER_VALUES || params > MAX_LAYER_VALUES)
+        return err_set(
+            p->e,
+            "%s:%d: [%s] is too large: %.0f values a picture, %.0f parameters; the limit is %u",
+            p->cfg->path, l->line, p->section->name, values, params, MAX_LAYER_VALUES);
+    return 0;
+}
+
 const struct param *layer_param(const struct layer *l, enum param_role role)
 {
     for (int i = 0; i < l->params; i++)

@@ -89,6 +89,9 @@ extern const struct layer_kind LAYER_CONVOLUTIONAL, LAYER_MAXPOOL, LAYER_AVGPOOL
 
 /* Appends a run of parameters; offsets are given later by the network. */
 void layer_add_param(struct layer *l, enum param_role role, size_t count);
+/* Refuses a layer that hands on more than MAX_LAYER_VALUES or has more parameters, `more` counted
+ * in: a product that a size_t may not hold is checked so before it is added. 0/-1. */
+int layer_check_size(const struct layer *l, const struct layer_parser *p, double more);
 /* The run with a role, NULL when the layer has none. */
 const struct param *layer_param(const struct layer *l, enum param_role role);
 /* Replaces the sources. 0/-1. */

@@ -36,9 +36,12 @@ static int parse(struct layer *base, struct layer_parser *p)
         activation_parse(p, "logistic", &l->activation))
         return -1;
     l->batch_normalize = normalize;
-    size_t n = (size_t)outputs, inputs = shape_values(base->in);
+    const size_t n = (size_t)outputs, inputs = shape_values(base->in);
+    const double weights = (double)n * (double)inputs;
     base->out = (struct nn_shape){outputs, 1, 1};
     layer_add_param(base, PARAM_BIAS, n);
+    if (layer_check_size(base, p, weights))
+        return -1;
     layer_add_param(base, PARAM_WEIGHT, n * inputs);
     base->param[1].rows = n;
     if (l->batch_normalize) {
@@ -46,7 +49,7 @@ static int parse(struct layer *base, struct layer_parser *p)
         layer_add_param(base, PARAM_MEAN, n);
         layer_add_param(base, PARAM_VARIANCE, n);
     }
-    base->flops = 2.0 * (double)n * (double)inputs;
+    base->flops = 2 * weights;
     return 0;
 }
 

@@ -61,16 +61,19 @@ static int parse(struct layer *base, struct layer_parser *p)
                        "%s:%d: a kernel of %dx%d does not fit an input of %dx%d with padding %d",
                        p->cfg->path, base->line, l->size, l->size, in.width, in.height, l->pad);
     base->out = (struct nn_shape){filters, spare_h / l->stride + 1, spare_w / l->stride + 1};
-    size_t n = (size_t)filters,
-           fan_in = (size_t)(in.channels / l->groups) * (size_t)l->size * (size_t)l->size;
+    const size_t n = (size_t)filters;
+    const double fan_in = (double)(in.channels / l->groups) * l->size * l->size;
     layer_add_param(base, PARAM_BIAS, n);
     if (l->batch_normalize) {
         layer_add_param(base, PARAM_SCALE, n);
         layer_add_param(base, PARAM_MEAN, n);
         layer_add_param(base, PARAM_VARIANCE, n);
     }
-    layer_add_param(base, PARAM_WEIGHT, n * fan_in);
-    base->flops = 2.0 * (double)fan_in * (double)shape_values(base->out);
+    const double weights = filters * fan_in;
+    if (layer_check_size(base, p, weights))
+        return -1;
+    layer_add_param(base, PARAM_WEIGHT, (size_t)weights);
+    base->flops = 2 * fan_in * (double)shape_values(base->out);
     return 0;
 }
 

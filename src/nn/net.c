@@ -58,19 +58,6 @@ static int parse_common_keys(struct layer *l, struct layer_parser *p)
     return 0;
 }
 
-static int check_size(const struct layer *l, const struct layer_parser *p)
-{
-    double values = (double)l->out.channels * l->out.height * l->out.width, params = 0;
-    for (int i = 0; i < l->params; i++)
-        params += (double)l->param[i].count;
-    if (values > MAX_LAYER_VALUES || params > MAX_LAYER_VALUES)
-        return err_set(
-            p->e,
-            "%s:%d: [%s] is too large: %.0f values a picture, %.0f parameters; the limit is %u",
-            p->cfg->path, l->line, p->section->name, values, params, MAX_LAYER_VALUES);
-    return 0;
-}
-
 static int add_layer(struct nn_net *net, struct cfg_section *s, struct err *e)
 {
     const struct layer_kind *kind = find_kind(s->name);
@@ -94,7 +81,7 @@ static int add_layer(struct nn_net *net, struct cfg_section *s, struct err *e)
     net->layer[net->layers++] = l;
     if (layer_set_sources(l, &before, 1, e) || parse_common_keys(l, &p))
         return -1;
-    return kind->parse(l, &p) || check_size(l, &p) ? -1 : 0;
+    return kind->parse(l, &p) || layer_check_size(l, &p, 0) ? -1 : 0;
 }
 
 static int parse_net_section(struct nn_net *net, struct err *e)

@@ -95,6 +95,10 @@ static const struct refusal refusals[] = {
      7, "Relu"},
     {"kernel_of_overflowing_size",
      HEAD "[convolutional]\nfilters=65536\nsize=1024\npadding=1024\n" TAIL, 5, NULL},
+    {"kernel_whose_size_is_0_in_64_bits",
+     "[net]\nheight=8192\nwidth=8192\nchannels=4\n[cost]\n"
+     "[convolutional]\nfilters=65536\nsize=1024\npad=1\n" TAIL,
+     6, "18446744073709617152 parameters"},
     {"output_of_overflowing_size",
      "[net]\nheight=8192\nwidth=8192\nchannels=1\n[convolutional]\nfilters=65536\n" TAIL, 5, NULL},
     {"connected_of_overflowing_size",
