@@ -12,7 +12,9 @@
 #include "base/file.h"
 #include "fer/history.h"
 
-#define STATE_MAX_SIZE ((size_t)1 << 32)
+/* 4 GiB, or half of what a size_t can hold. */
+#define STATE_MAX_SIZE                                                                             \
+    ((size_t)(SIZE_MAX / 2 < UINT64_C(1) << 32 ? SIZE_MAX / 2 : UINT64_C(1) << 32))
 
 static const struct {
     const char *what;
@@ -194,7 +196,7 @@ static int get_history(struct cursor *in, struct checkpoint *c, const char *name
 
 static int get_engine(struct cursor *in, struct checkpoint *c, struct err *e)
 {
-    c->engine_size = (size_t)get(in, 8);
+    c->engine_size = (size_t)get_at_most(in, 8, SIZE_MAX);
     const unsigned char *bytes = take(in, c->engine_size);
     if (!bytes)
         return 0;

@@ -7,8 +7,6 @@
 
 #include "fer/triple.h"
 
-#define WEIGHTS_LIMIT ((size_t)1 << 32) /* bytes */
-
 int finetune_check_outputs(const char *prefix, struct err *e)
 {
     return triple_check_outputs(prefix, e);
@@ -21,8 +19,8 @@ int tuned_compare(const char *old_path, const char *new_path, size_t frozen_valu
     char *old_bytes = NULL, *new_bytes = NULL;
     size_t old_count, new_count;
     int result = -1;
-    if (file_read(old_path, WEIGHTS_LIMIT, &old_bytes, &old_count, e) ||
-        file_read(new_path, WEIGHTS_LIMIT, &new_bytes, &new_count, e))
+    if (file_read(old_path, NN_MAX_WEIGHTS_BYTES, &old_bytes, &old_count, e) ||
+        file_read(new_path, NN_MAX_WEIGHTS_BYTES, &new_bytes, &new_count, e))
         goto out;
     const size_t header = nn_weights_header_size(old_bytes, old_count);
     const size_t compared = header + frozen_values * sizeof(float);

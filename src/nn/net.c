@@ -101,7 +101,7 @@ static int parse_net_section(struct nn_net *net, struct err *e)
     if (!net->input.height || !net->input.width || !net->input.channels)
         return err_set(e, "%s:%d: [%s] needs height, width and channels", c->path, s->line,
                        s->name);
-    if (shape_values(net->input) > MAX_LAYER_VALUES)
+    if ((double)net->input.channels * net->input.height * net->input.width > MAX_LAYER_VALUES)
         return err_set(e, "%s:%d: an input of %dx%dx%d is too large", c->path, s->line,
                        net->input.channels, net->input.height, net->input.width);
     if (net->batch % net->subdivisions)
@@ -159,10 +159,10 @@ static int make_params(struct nn_net *net, uint64_t seed, struct err *e)
             struct param *run = &net->layer[i]->param[k];
             run->offset = net->param_count;
             net->param_count += run->count;
+            if (net->param_count > 4 * (size_t)MAX_LAYER_VALUES)
+                return err_set(e, "'%s' has more than %u parameters", net->cfg.path,
+                               4 * MAX_LAYER_VALUES);
         }
-    if (net->param_count > 4 * (size_t)MAX_LAYER_VALUES)
-        return err_set(e, "'%s' has %zu parameters, more than %u", net->cfg.path, net->param_count,
-                       4 * MAX_LAYER_VALUES);
     net->params = floats_new(net->param_count);
     if (!net->params)
         return err_memory(e);

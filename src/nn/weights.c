@@ -13,7 +13,6 @@
 #include "base/file.h"
 #include "nn/net.h"
 
-#define MAX_WEIGHTS_BYTES ((size_t)1 << 33)
 #define SHORT_HEADER 16
 #define LONG_HEADER 20
 
@@ -40,7 +39,7 @@ static void put32(FILE *stream, uint32_t value)
 
 static bool has_long_seen(const int version[3])
 {
-    return (long)version[0] * 10 + version[1] >= 2 && version[0] < 1000 && version[1] < 1000;
+    return (int64_t)version[0] * 10 + version[1] >= 2 && version[0] < 1000 && version[1] < 1000;
 }
 
 static bool is_transposed(const int version[3])
@@ -137,7 +136,7 @@ int nn_net_load_weights(struct nn_net *net, const char *path, struct err *e)
 {
     char *bytes;
     size_t size;
-    if (file_read(path, MAX_WEIGHTS_BYTES, &bytes, &size, e))
+    if (file_read(path, NN_MAX_WEIGHTS_BYTES, &bytes, &size, e))
         return -1;
     int result = parse_weights(net, path, (const unsigned char *)bytes, size, e);
     free(bytes);

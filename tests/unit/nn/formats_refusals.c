@@ -14,6 +14,7 @@
 
 #define HEAD "[net]\nheight=6\nwidth=5\nchannels=4\n"                /* lines 1 to 4 */
 #define CONV "[convolutional]\nfilters=8\nsize=3\nactivation=relu\n" /* four lines */
+#define WIDE "[connected]\noutput=16000\nactivation=linear\n"
 #define TAIL "[connected]\noutput=3\nactivation=linear\n[softmax]\n"
 
 struct refusal {
@@ -104,6 +105,8 @@ static const struct refusal refusals[] = {
     {"connected_of_overflowing_size",
      "[net]\nheight=4096\nwidth=4096\nchannels=8\n[connected]\noutput=1048576\n[softmax]\n", 5,
      NULL},
+    {"network_of_too_many_parameters", HEAD WIDE WIDE WIDE WIDE WIDE WIDE TAIL, 0,
+     "more than 1073741824 parameters"},
     {"zero_outputs", HEAD "[connected]\noutput=0\n[softmax]\n", 6, "output"},
     {"absurd_outputs", HEAD "[connected]\noutput=4294967297\n[softmax]\n", 6, "output"},
     {"binary", HEAD "[convolutional]\nbinary=1\n" TAIL, 6, "binary"},
