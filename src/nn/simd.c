@@ -409,10 +409,10 @@ static void blend(float *y, const float *x, float part, size_t count)
 
 static void sgd(const struct sgd_rule *r, float *w, const float *g, float *velocity, size_t count)
 {
-    float scale = r->scale, rate = r->rate, momentum = r->momentum, decay = r->decay;
+    float rate = r->rate, momentum = r->momentum, decay = r->decay;
     bool look = r->nesterov;
     for (size_t i = 0; i < count; i++) {
-        float gradient = scale * g[i] + decay * w[i];
+        float gradient = g[i] + decay * w[i];
         float v = momentum * velocity[i] + gradient;
         velocity[i] = v;
         w[i] -= rate * (look ? gradient + momentum * v : v);
@@ -424,7 +424,7 @@ static void adam(const struct adam_rule *r, float *w, const float *g, float *m, 
 {
     struct adam_rule a = *r;
     for (size_t i = 0; i < count; i++) {
-        float gradient = a.scale * g[i] + a.decay * w[i];
+        float gradient = g[i] + a.decay * w[i];
         m[i] = a.beta1 * m[i] + (1 - a.beta1) * gradient;
         v[i] = a.beta2 * v[i] + (1 - a.beta2) * gradient * gradient;
         w[i] -= a.rate * m[i] / (sqrtf(v[i]) + a.epsilon);

@@ -23,14 +23,12 @@ struct dropout {
 };
 
 struct sgd_rule {
-    float scale; /* of the gradient, before the decay is added */
     float rate, momentum, decay;
     bool nesterov;
 };
 
 struct adam_rule {
-    float scale; /* of the gradient, before the decay is added */
-    float rate;  /* with the bias corrections in it */
+    float rate; /* with the bias corrections in it */
     float beta1, beta2, epsilon, decay;
 };
 

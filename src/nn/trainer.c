@@ -273,31 +273,26 @@ static double gradient_square(struct nn_trainer *t)
 }
 
 /* Pascanu et al. 2013: gradients that are longer than the limit are shortened to it. */
-static double clip_factor(struct nn_trainer *t)
+static float clip_factor(struct nn_trainer *t)
 {
     if (t->solver.max_gradient_norm <= 0)
         return 1;
     const double norm = sqrt(gradient_square(t));
-    return norm > t->solver.max_gradient_norm ? t->solver.max_gradient_norm / norm : 1;
+    return norm > t->solver.max_gradient_norm ? (float)(t->solver.max_gradient_norm / norm) : 1;
 }
 
 static void update_run(struct nn_trainer *t, const struct layer *l, const struct param *run,
-                       double scale)
+                       float clip)
 {
     const struct solver *s = &t->solver;
     double rate = nn_trainer_rate(t) * (t->uniform_rate ? 1 : (double)l->rate_scale);
     double step = (double)t->steps + 1;
     float decay = run->role == PARAM_WEIGHT ? (float)s->decay : 0;
-    struct sgd_rule sgd = {.scale = (float)scale,
-                           .rate = (float)rate,
-                           .momentum = (float)s->momentum,
-                           .decay = decay,
-                           .nesterov = s->nesterov};
+    struct sgd_rule sgd = {(float)rate, (float)s->momentum, decay, s->nesterov};
     /* Adam (Kingma & Ba 2015) as darknet writes it: both corrections, epsilon beside the corrected
      * root. */
     double root = sqrt(1 - pow(s->beta2, step));
-    struct adam_rule adam = {.scale = (float)scale,
-                             .rate = (float)(rate * root / (1 - pow(s->beta1, step))),
+    struct adam_rule adam = {.rate = (float)(rate * root / (1 - pow(s->beta1, step))),
                              .beta1 = (float)s->beta1,
                              .beta2 = (float)s->beta2,
                              .epsilon = (float)(s->epsilon * root),
@@ -306,6 +301,8 @@ static void update_run(struct nn_trainer *t, const struct layer *l, const struct
     for (long i = 0; i < chunks_of(run->count); i++) {
         size_t at = run->offset + (size_t)i * CHUNK, count = chunk_length(run->count, i);
         float *w = t->net->params + at, *g = t->plan->param_gradients + at;
+        for (size_t k = 0; clip < 1 && k < count; k++)
+            g[k] *= clip;
         if (s->adam)
             simd()->adam(&adam, w, g, t->moment[0] + at, t->moment[1] + at, count);
         else
@@ -315,12 +312,12 @@ static void update_run(struct nn_trainer *t, const struct layer *l, const struct
 
 static void update(struct nn_trainer *t)
 {
-    const double scale = clip_factor(t);
+    const float clip = clip_factor(t);
     for (int i = t->plan->learn; i < t->net->layers; i++) {
         const struct layer *l = t->net->layer[i];
         for (int r = 0; r < l->params; r++)
             if (l->param[r].role != PARAM_MEAN && l->param[r].role != PARAM_VARIANCE)
-                update_run(t, l, &l->param[r], scale);
+                update_run(t, l, &l->param[r], clip);
     }
 }
 
