@@ -25,6 +25,7 @@ struct nn_net;
 struct nn_shape {
     int channels, height, width;
 };
+size_t nn_shape_values(struct nn_shape s); /* their product */
 
 /* Instead of a seed: weights are left 0, for a network that gets all of them from elsewhere. */
 #define NN_UNDRAWN UINT64_MAX

@@ -10,16 +10,11 @@
 
 #define FEATURE_BATCH 32
 
-static size_t shape_values(struct nn_shape s)
-{
-    return (size_t)s.channels * (size_t)s.height * (size_t)s.width;
-}
-
 int extractor_init(struct extractor *x, const struct nn_net *net, int frozen, struct err *e)
 {
     const int layers = nn_net_layers(net);
-    x->values = shape_values(nn_net_input(net));
-    x->width = shape_values(nn_net_shape(net, frozen - 1));
+    x->values = nn_shape_values(nn_net_input(net));
+    x->width = nn_shape_values(nn_net_shape(net, frozen - 1));
     x->classes = (size_t)nn_net_outputs(net);
     x->body = nn_predictor_new(net, 0, frozen, FEATURE_BATCH, e);
     if (!x->body)

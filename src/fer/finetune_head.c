@@ -10,8 +10,7 @@
 int head_init(struct head *h, const struct nn_net *net, int frozen, const char *path, struct err *e)
 {
     const char *cfg = nn_net_cfg_text(net);
-    const struct nn_shape s = nn_net_shape(net, frozen - 1);
-    const size_t width = (size_t)s.channels * (size_t)s.height * (size_t)s.width;
+    const size_t width = nn_shape_values(nn_net_shape(net, frozen - 1));
     *h = (struct head){.values = nn_net_parameters(net),
                        .frozen_values = nn_net_parameters_upto(net, frozen),
                        .frozen = frozen,

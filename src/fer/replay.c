@@ -254,8 +254,7 @@ int replay_fits(const struct replay *r, const struct model *m, const char *name,
                        "'%s' was made by weights of checksum %08x, those of '%s' have %08x: "
                        "features fit only the weights that made them",
                        name, (unsigned)r->checksum, m->prefix, (unsigned)m->checksum);
-    const struct nn_shape s = nn_net_shape(m->net, frozen > 0 ? frozen - 1 : 0);
-    const size_t width = (size_t)s.channels * (size_t)s.height * (size_t)s.width;
+    const size_t width = nn_shape_values(nn_net_shape(m->net, frozen > 0 ? frozen - 1 : 0));
     if (r->layer != (size_t)frozen || r->width != width || r->classes != (size_t)m->names.count)
         return err_set(e,
                        "'%s' has %zu values of %zu layers and %zu classes, '%s' %zu values of %d "

@@ -117,7 +117,7 @@ void activation_backward(enum activation act, const float *y, float *dy, size_t 
 
 void activation_forward_tensor(enum activation act, struct tensor *y)
 {
-    size_t picture = shape_values(y->shape);
+    size_t picture = nn_shape_values(y->shape);
     if (act == ACT_LINEAR)
         return;
 #pragma omp parallel for
@@ -127,7 +127,7 @@ void activation_forward_tensor(enum activation act, struct tensor *y)
 
 void activation_backward_tensor(enum activation act, const struct tensor *y, struct tensor *dy)
 {
-    size_t picture = shape_values(y->shape);
+    size_t picture = nn_shape_values(y->shape);
     if (act == ACT_LINEAR)
         return;
 #pragma omp parallel for

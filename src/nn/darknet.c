@@ -164,8 +164,8 @@ struct nn_darknet *nn_darknet_new(const struct nn_net *net, const char *library,
     struct nn_darknet *d = calloc(1, sizeof(*d));
     if (!d)
         return err_memory_null(e);
-    d->in = shape_values(net->input);
-    d->out = shape_values(net->layer[net->layers - 1]->out);
+    d->in = nn_shape_values(net->input);
+    d->out = nn_shape_values(net->layer[net->layers - 1]->out);
     d->picture = floats_new(d->in);
     if (!d->picture)
         err_memory(e);

@@ -421,7 +421,7 @@ static void side_finish(struct side *s, float *value)
 
 static void forward_alone(struct conv *c, const float *x, const float *bias, float *y)
 {
-    const size_t in = shape_values(c->shape.in), out = shape_values(c->shape.out);
+    const size_t in = nn_shape_values(c->shape.in), out = nn_shape_values(c->shape.out);
 #pragma omp parallel for num_threads(c->forwards)
     for (int n = 0; n < c->shape.batch; n++)
         pass_run(

@@ -36,7 +36,7 @@ static int parse(struct layer *base, struct layer_parser *p)
         activation_parse(p, "logistic", &l->activation))
         return -1;
     l->batch_normalize = normalize;
-    const size_t n = (size_t)outputs, inputs = shape_values(base->in);
+    const size_t n = (size_t)outputs, inputs = nn_shape_values(base->in);
     const double weights = (double)n * (double)inputs;
     base->out = (struct nn_shape){outputs, 1, 1};
     layer_add_param(base, PARAM_BIAS, n);
@@ -108,7 +108,7 @@ static void multiply(const struct op *op, const float *x, const float *weights, 
                           .bias = bias,
                           .y = y,
                           .rows = (size_t)op->out.batch,
-                          .inputs = shape_values(op->layer->in),
+                          .inputs = nn_shape_values(op->layer->in),
                           .stride = outputs};
 #pragma omp parallel for
     for (size_t o = 0; o < outputs; o += DOT_OUTPUTS)
@@ -162,7 +162,7 @@ static void backward(struct op *op)
     } else {
         bias_backward(dy, plan_param_gradient(p, op->layer, PARAM_BIAS));
     }
-    int outputs = op->layer->out.channels, inputs = (int)shape_values(op->layer->in);
+    int outputs = op->layer->out.channels, inputs = (int)nn_shape_values(op->layer->in);
     gemm_run(&(struct gemm){.transpose_a = true,
                             .m = outputs,
                             .n = inputs,

@@ -73,7 +73,7 @@ static int parse(struct layer *base, struct layer_parser *p)
     if (layer_check_size(base, p, weights))
         return -1;
     layer_add_param(base, PARAM_WEIGHT, (size_t)weights);
-    base->flops = 2 * fan_in * (double)shape_values(base->out);
+    base->flops = 2 * fan_in * (double)nn_shape_values(base->out);
     return 0;
 }
 

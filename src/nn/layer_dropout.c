@@ -27,7 +27,7 @@ static void apply_mask(const struct op *op, const float *x, float *y)
     const struct plan *p = op->plan;
     uint64_t key = rng_mix(rng_mix(rng_mix(p->seed) ^ p->pass) ^ (uint64_t)op->layer->index);
     struct dropout mask = {(float)l->probability, key};
-    size_t picture = shape_values(op->out.shape);
+    size_t picture = nn_shape_values(op->out.shape);
 #pragma omp parallel for
     for (int n = 0; n < op->out.batch; n++) {
         size_t first = (size_t)n * picture;

@@ -21,7 +21,7 @@ static int softmax_parse(struct layer *base, struct layer_parser *p)
         cfg_int(p->cfg, p->section, "groups", 1, 1, 1 << 20, &l->groups, p->e) ||
         cfg_real(p->cfg, p->section, "temperature", 1, 1e-3, 1e3, &l->temperature, p->e))
         return -1;
-    size_t values = shape_values(base->in);
+    size_t values = nn_shape_values(base->in);
     if (values % (size_t)l->groups)
         return err_set(p->e, "%s:%d: groups=%d does not divide the %zu values of [softmax]",
                        p->cfg->path, cfg_line(p->section, "groups"), l->groups, values);
@@ -44,7 +44,7 @@ static void softmax_forward(struct op *op)
 {
     const struct softmax *l = (const struct softmax *)op->layer;
     size_t values = tensor_values(&op->out),
-           width = shape_values(op->out.shape) / (size_t)l->groups;
+           width = nn_shape_values(op->out.shape) / (size_t)l->groups;
     tensor_to_plain(&op->in, op->out.value);
     for (size_t i = 0; i < values; i += width)
         softmax_rows(op->out.value + i, width, (float)l->temperature);
@@ -57,7 +57,7 @@ static void softmax_backward(struct op *op)
     struct plan *p = op->plan;
     size_t values = tensor_values(&op->out);
     const float *y = op->out.value, *target = p->target;
-    size_t row = shape_values(op->out.shape);
+    size_t row = nn_shape_values(op->out.shape);
     p->loss = 0;
     for (size_t i = 0; i < values; i++)
         if (target[i] != 0)
@@ -109,7 +109,7 @@ static int cost_parse(struct layer *base, struct layer_parser *p)
         cfg_real(p->cfg, p->section, "scale", 1, 0, 1e6, &l->scale, p->e))
         return -1;
     l->behind_softmax = p->index > 0 && p->layers[p->index - 1]->kind == &LAYER_SOFTMAX;
-    base->out = (struct nn_shape){(int)shape_values(base->in), 1, 1};
+    base->out = (struct nn_shape){(int)nn_shape_values(base->in), 1, 1};
     return 0;
 }
 
@@ -128,7 +128,7 @@ static void cost_backward(struct op *op)
     int source = op->layer->source[0];
     if (l->behind_softmax)
         return;
-    size_t row = shape_values(op->out.shape);
+    size_t row = nn_shape_values(op->out.shape);
     p->loss = 0;
     for (size_t i = 0; i < values; i++)
         p->loss += (double)p->weight[i / row] * ((double)target[i] - (double)y[i]) *

@@ -45,7 +45,8 @@ static void copy_picture(const struct tensor *part, const struct tensor *whole, 
                          bool join)
 {
     size_t pixels = (size_t)(part->shape.height * part->shape.width);
-    size_t part_picture = shape_values(part->shape), whole_picture = shape_values(whole->shape);
+    size_t part_picture = nn_shape_values(part->shape),
+           whole_picture = nn_shape_values(whole->shape);
     float *a = part->value + (size_t)n * part_picture,
           *b = whole->value + (size_t)n * whole_picture;
     if (part->block == whole->block && start % whole->block == 0) {

@@ -87,7 +87,7 @@ static void forward(struct op *op)
 {
     const struct shortcut *l = (const struct shortcut *)op->layer;
     const struct tensor *from = plan_output(op->plan, op->layer->source[1]);
-    size_t picture = shape_values(op->out.shape);
+    size_t picture = nn_shape_values(op->out.shape);
     memcpy(op->out.value, op->in.value, tensor_values(&op->out) * sizeof(float));
     if (same_shape(from->shape, op->out.shape)) {
 #pragma omp parallel for

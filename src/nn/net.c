@@ -218,7 +218,7 @@ struct nn_shape nn_net_input(const struct nn_net *net)
 
 int nn_net_outputs(const struct nn_net *net)
 {
-    return (int)shape_values(net->layer[net->layers - 1]->out);
+    return (int)nn_shape_values(net->layer[net->layers - 1]->out);
 }
 
 int nn_net_layers(const struct nn_net *net)

@@ -34,7 +34,7 @@ void plan_gradient_done(struct plan *p, int source, const struct tensor *written
 {
     struct tensor *sum = &p->gradient[source];
     if (written->value != sum->value) {
-        size_t picture = shape_values(sum->shape);
+        size_t picture = nn_shape_values(sum->shape);
 #pragma omp parallel for
         for (int n = 0; n < sum->batch; n++)
             for (size_t i = (size_t)n * picture; i < (size_t)(n + 1) * picture; i++)

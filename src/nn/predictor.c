@@ -24,8 +24,8 @@ struct nn_predictor *nn_predictor_new(const struct nn_net *net, int first, int l
         nn_predictor_free(p);
         return NULL;
     }
-    p->in = shape_values(p->plan->input.shape);
-    p->out = shape_values(net->layer[last - 1]->out);
+    p->in = nn_shape_values(p->plan->input.shape);
+    p->out = nn_shape_values(net->layer[last - 1]->out);
     p->partial = floats_new((size_t)batch * p->in);
     p->results = floats_new((size_t)batch * p->out);
     if (!p->partial || !p->results) {

@@ -13,14 +13,14 @@ int tensor_block(struct nn_shape shape)
     return spatial && shape.channels % width == 0 ? width : 1;
 }
 
-size_t shape_values(struct nn_shape s)
+size_t nn_shape_values(struct nn_shape s)
 {
     return (size_t)s.channels * (size_t)s.height * (size_t)s.width;
 }
 
 size_t tensor_values(const struct tensor *t)
 {
-    return (size_t)t->batch * shape_values(t->shape);
+    return (size_t)t->batch * nn_shape_values(t->shape);
 }
 
 int tensor_slices(const struct tensor *t)
@@ -37,7 +37,7 @@ void tensor_from_plain(struct tensor *t, const float *plain)
 {
     size_t pixels = (size_t)t->shape.height * (size_t)t->shape.width, block = (size_t)t->block;
     if (block == 1) {
-        const size_t picture = shape_values(t->shape);
+        const size_t picture = nn_shape_values(t->shape);
 #pragma omp parallel for
         for (int n = 0; n < t->batch; n++)
             memcpy(t->value + (size_t)n * picture, plain + (size_t)n * picture,

@@ -22,7 +22,6 @@ struct tensor {
 /* The layout that this machine's kernels want for a shape. */
 int tensor_block(struct nn_shape shape);
 
-size_t shape_values(struct nn_shape s);       /* of one picture */
 size_t tensor_values(const struct tensor *t); /* of the batch */
 
 /* A slice is one picture's group of `block` channels: contiguous, height*width*block values. */

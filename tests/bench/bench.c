@@ -86,7 +86,7 @@ static struct workload prepare(const char *name, const struct settings *s)
         w.predictor = nn_predictor_new(w.net, 0, nn_net_layers(w.net), w.batch, &e);
     if (!w.trainer && !w.predictor)
         fail(e.text);
-    w.values = shape_values(nn_net_input(w.net));
+    w.values = nn_shape_values(nn_net_input(w.net));
     w.classes = (size_t)nn_net_outputs(w.net);
     w.input = floats_new((size_t)w.batch * w.values);
     w.target = floats_new((size_t)w.batch * w.classes);

@@ -35,26 +35,21 @@ static void limit_memory(void)
 }
 #endif
 
-static size_t values_of(struct nn_shape s)
-{
-    return (size_t)s.channels * (size_t)s.height * (size_t)s.width;
-}
-
 static bool is_small(const struct nn_net *net)
 {
-    size_t values = values_of(nn_net_input(net));
+    size_t values = nn_shape_values(nn_net_input(net));
     if (nn_net_layers(net) > SMALL_LAYERS || nn_net_batch(net) > SMALL_BATCH ||
         nn_net_parameters(net) > SMALL_VALUES || nn_net_flops(net) > SMALL_FLOPS)
         return false;
     for (int i = 0; i < nn_net_layers(net) && values <= SMALL_VALUES; i++)
-        values += values_of(nn_net_shape(net, i));
+        values += nn_shape_values(nn_net_shape(net, i));
     return values <= SMALL_VALUES;
 }
 
 static void predict(struct nn_net *net)
 {
     struct err e = {""};
-    float *input = calloc(3 * values_of(nn_net_input(net)), sizeof(*input));
+    float *input = calloc(3 * nn_shape_values(nn_net_input(net)), sizeof(*input));
     float *output = calloc(3 * (size_t)nn_net_outputs(net), sizeof(*output));
     struct nn_predictor *p = nn_predictor_new(net, 0, nn_net_layers(net), 2, &e);
     if (p && input && output)
@@ -76,7 +71,7 @@ static void train(struct nn_net *net)
         return;
     }
     size_t batch = (size_t)nn_trainer_batch(t);
-    float *input = calloc(batch * values_of(nn_net_input(net)), sizeof(*input));
+    float *input = calloc(batch * nn_shape_values(nn_net_input(net)), sizeof(*input));
     float *target = calloc(batch * (size_t)nn_net_outputs(net), sizeof(*target));
     if (input && target)
         nn_trainer_step(t, input, target, NULL);

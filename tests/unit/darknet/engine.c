@@ -32,8 +32,7 @@ static struct nn_darknet *in_darknet(const struct nn_net *net)
 
 static size_t count_inputs(const struct nn_net *net)
 {
-    struct nn_shape in = nn_net_input(net);
-    return (size_t)(in.channels * in.height * in.width);
+    return nn_shape_values(nn_net_input(net));
 }
 
 /* Some pictures in darknet's library and in the engine. */

@@ -89,8 +89,7 @@ static void fixture_init(struct fixture *f, const struct subject *s)
         s->file ? nn_net_new(s->name, 3, &e) : nn_net_parse(s->name, s->cfg, strlen(s->cfg), 3, &e);
     if (!f->net)
         fail_msg("%s", e.text);
-    const struct nn_shape in = nn_net_input(f->net);
-    f->in = (size_t)(in.channels * in.height * in.width);
+    f->in = nn_shape_values(nn_net_input(f->net));
     f->out = (size_t)nn_net_outputs(f->net);
     rng_init(&r, 3, 0, 0);
     f->input = random_values(&r, BATCH * f->in, 1);

@@ -47,12 +47,12 @@ static double distance(const float *a, const float *b, size_t count)
 
 static size_t inputs(const struct conv_shape *s)
 {
-    return (size_t)s->batch * shape_values(s->in);
+    return (size_t)s->batch * nn_shape_values(s->in);
 }
 
 static size_t outputs(const struct conv_shape *s)
 {
-    return (size_t)s->batch * shape_values(s->out);
+    return (size_t)s->batch * nn_shape_values(s->out);
 }
 
 static size_t weights(const struct conv_shape *s)
