@@ -242,6 +242,10 @@ static int finish(void *context, size_t number, void *item)
 {
     struct run *r = context;
     struct picture *p = item;
+    if (picture_is_cut_short(p)) {
+        picture_release(p);
+        return -1;
+    }
     if (p->outcome != PICTURE_DONE) {
         complain("%s", p->trouble.text);
         if (r->status == STATUS_OK)

@@ -109,12 +109,17 @@ static void discard(void *item)
     picture_release(item);
 }
 
-/* Returns -1 when there is no point in going on: something could not be written. */
+/* Returns -1 when there is no point in going on: something could not be written, or not be read to
+ * its end. */
 static int finish(void *context, size_t number, void *item)
 {
     struct detection *d = context;
     struct picture *p = item;
     int result = 0;
+    if (picture_is_cut_short(p)) {
+        picture_release(p);
+        return -1;
+    }
     if (p->outcome != PICTURE_DONE) {
         complain("%s", p->trouble.text);
         d->status = p->outcome == PICTURE_NO_DETECTOR ? STATUS_UNUSABLE : STATUS_PARTIAL;

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "cli/cli.h"
+
 void picture_release(struct picture *p)
 {
     input_release(&p->input);
@@ -22,6 +24,11 @@ const char *picture_status(const struct picture *p)
     if (p->outcome != PICTURE_DONE)
         return "unreadable";
     return p->count > 0 ? "ok" : "no_face";
+}
+
+bool picture_is_cut_short(const struct picture *p)
+{
+    return interrupted && p->outcome == PICTURE_UNREADABLE;
 }
 
 int picture_reader_init(struct picture_reader *r, int threads, struct err *e)

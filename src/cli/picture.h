@@ -30,6 +30,10 @@ void picture_release(struct picture *p);
 /* The status of its rows: "ok", "no_face" or "unreadable". */
 const char *picture_status(const struct picture *p);
 
+/* Is it perhaps unreadable only because an interruption ended a read? Then it is not to have a row.
+ */
+bool picture_is_cut_short(const struct picture *p);
+
 /* How pictures are read. */
 struct picture_reader {
     const struct face_options *options;

@@ -61,6 +61,30 @@ classify_list() {
     ((killed >= 5 && inside >= 3))
 }
 
+# Of two threads either may have the picture that does not come; the one that an interruption wakes must not call it
+# unreadable before the rows that are ready.
+@test "interrupted while it waits for a picture and resumed, the file is that of one run" {
+    cp p/a.png "$W/slow.png"
+    for command in detect "classify -m m --detect"; do
+        "$FERCLI" $command -o "$W/whole" "$W/slow.png" p/a.png p/b.png
+        for ((i = 0; i < 3; i++)); do
+            rm -f "$W/slow.png" "$W/out"
+            mkfifo "$W/slow.png"
+            "$FERCLI" $command -q --threads 2 --resume -o "$W/out" "$W/slow.png" p/a.png p/b.png 2>"$W/errors" &
+            sleep 0.7
+            kill -INT $!
+            sleep 0.3
+            ! kill -0 $! 2>/dev/null || timeout 5 cp p/a.png "$W/slow.png" || true
+            wait $! && false || [ $? -eq 130 ]
+            [ ! -s "$W/errors" ]
+            rm "$W/slow.png"
+            cp p/a.png "$W/slow.png"
+            "$FERCLI" $command --resume -o "$W/out" "$W/slow.png" p/a.png p/b.png
+            cmp "$W/whole" "$W/out"
+        done
+    done
+}
+
 @test "a file of other rows is refused and left alone" {
     echo "something of mine" >"$W/out"
     refused 1 "cannot go on with '$W/out': its first line is not the header" \
