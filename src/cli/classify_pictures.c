@@ -108,23 +108,26 @@ static int write_face(const struct run *r, const struct picture *p, size_t numbe
     return rows_end(rows);
 }
 
-static int write_annotated(const struct run *r, const struct picture *p, const float *probabilities,
-                           struct err *e)
+static enum annotation write_annotated(const struct run *r, const struct picture *p,
+                                       const float *probabilities, struct err *e)
 {
-    const struct face_options *o = &r->job->options->faces;
-    if (!o->annotate || p->outcome != PICTURE_DONE)
-        return 0;
+    const struct picture_options *o = r->job->options;
+    if (!o->faces.annotate || p->outcome != PICTURE_DONE)
+        return ANNOTATION_DONE;
     char(*label)[96] = calloc(p->count + 1, sizeof(*label));
     const char **texts = calloc(p->count + 1, sizeof(*texts));
-    int result = label && texts ? 0 : err_memory(e);
-    for (size_t i = 0; i < p->count && result == 0; i++) {
-        const float *mine = probabilities + i * (size_t)r->classes;
-        snprintf(label[i], sizeof(label[i]), "%s %.2f", label_of(r, mine),
-                 (double)mine[top_class(mine, r->classes)]);
-        texts[i] = label[i];
-    }
-    if (result == 0)
+    enum annotation result = ANNOTATION_NOT_WRITTEN;
+    if (label && texts) {
+        for (size_t i = 0; i < p->count; i++) {
+            const float *mine = probabilities + i * (size_t)r->classes;
+            snprintf(label[i], sizeof(label[i]), "%s %.2f", label_of(r, mine),
+                     (double)mine[top_class(mine, r->classes)]);
+            texts[i] = label[i];
+        }
         result = faces_write_annotated(o, &p->input, p->faces, texts, p->count, e);
+    } else {
+        err_memory(e);
+    }
     free(texts);
     free(label);
     return result;
@@ -134,11 +137,14 @@ static int write_annotated(const struct run *r, const struct picture *p, const f
 static int write_picture(struct run *r, const struct picture *p, const float *probabilities)
 {
     struct err e;
-    if (write_annotated(r, p, probabilities, &e)) {
+    const enum annotation annotated = write_annotated(r, p, probabilities, &e);
+    if (annotated != ANNOTATION_DONE) {
         complain("%s", e.text);
-        r->status = STATUS_PARTIAL;
-        return -1;
+        if (r->status == STATUS_OK)
+            r->status = STATUS_PARTIAL;
     }
+    if (annotated == ANNOTATION_NOT_WRITTEN)
+        return -1;
     if (p->count == 0) {
         rows_text(r->rows, p->input.path);
         rows_empties(r->rows, BOX_COUNT - 1 + (size_t)r->classes);

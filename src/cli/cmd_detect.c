@@ -62,18 +62,21 @@ static int write_faces(struct rows *rows, const char *path, const struct face *f
     return 0;
 }
 
-static int write_annotated(const struct detection *d, struct picture *p)
+static enum annotation write_annotated(const struct detection *d, struct picture *p)
 {
     char(*score)[32] = calloc(p->count + 1, sizeof(*score));
     const char **texts = calloc(p->count + 1, sizeof(*texts));
-    int result = score && texts ? 0 : err_memory(&p->trouble);
-    for (size_t i = 0; i < p->count && result == 0; i++) {
-        snprintf(score[i], sizeof(score[i]), "%.2f", p->faces[i].score);
-        texts[i] = score[i];
+    enum annotation result = ANNOTATION_NOT_WRITTEN;
+    if (score && texts) {
+        for (size_t i = 0; i < p->count; i++) {
+            snprintf(score[i], sizeof(score[i]), "%.2f", p->faces[i].score);
+            texts[i] = score[i];
+        }
+        result =
+            faces_write_annotated(d->options, &p->input, p->faces, texts, p->count, &p->trouble);
+    } else {
+        err_memory(&p->trouble);
     }
-    if (result == 0)
-        result = faces_write_annotated(&d->options->faces, &p->input, p->faces, texts, p->count,
-                                       &p->trouble);
     free(texts);
     free(score);
     return result;
@@ -99,7 +102,7 @@ static void prepare(void *context, int worker, void *item)
     struct detection *d = context;
     struct picture *p = item;
     picture_read(&d->reader, worker, p);
-    if (p->outcome == PICTURE_DONE && write_annotated(d, p))
+    if (p->outcome == PICTURE_DONE && write_annotated(d, p) == ANNOTATION_NOT_WRITTEN)
         p->outcome = PICTURE_NOT_WRITTEN;
     picture_drop_bytes(p);
 }
@@ -120,7 +123,7 @@ static int finish(void *context, size_t number, void *item)
         picture_release(p);
         return -1;
     }
-    if (p->outcome != PICTURE_DONE) {
+    if (p->trouble.text[0]) {
         complain("%s", p->trouble.text);
         d->status = p->outcome == PICTURE_NO_DETECTOR ? STATUS_UNUSABLE : STATUS_PARTIAL;
     }

@@ -66,8 +66,9 @@ const struct option_spec CROP_OPTIONS[] = {
     OPTION_REAL("margin", 0, struct picture_options, faces.margin, 0, 4, "F",
                 "widen the crops by F times the face's size on each side (default: 0, or what the "
                 "model takes); predictions do not change"),
-    OPTION_TEXT("annotate", 0, struct picture_options, faces.annotate, "DIR",
-                "write each picture into DIR as a PNG with its faces marked"),
+    OPTION_TEXT(
+        "annotate", 0, struct picture_options, faces.annotate, "DIR",
+        "write each picture of at most --max-pixels into DIR as a PNG with its faces marked"),
     OPTION_END};
 
 /* ---- folders ---- */
@@ -227,21 +228,25 @@ int faces_write_crops(const struct face_options *o, const struct crop_form *form
     return result;
 }
 
-int faces_write_annotated(const struct face_options *o, const struct input *input,
-                          const struct face *faces, const char *const *texts, size_t count,
-                          struct err *e)
+enum annotation faces_write_annotated(const struct picture_options *o, const struct input *input,
+                                      const struct face *faces, const char *const *texts,
+                                      size_t count, struct err *e)
 {
-    if (!o->annotate)
-        return 0;
-    struct image colour = {0};
-    const struct image_request request = {.channels = 3};
-    char *target = output_path(o->annotate, input->path, "-faces.png");
-    int result = target ? input_decode(&colour, input, &request, NULL, e) : err_memory(e);
-    if (result == 0)
-        result = annotate(&colour, faces, texts, count, e);
+    if (!o->faces.annotate)
+        return ANNOTATION_DONE;
+    const struct image_request request = {.channels = 3,
+                                          .max_pixels = (unsigned)o->inputs.max_pixels};
+    struct image colour;
+    struct err reason;
+    if (input_decode(&colour, input, &request, NULL, &reason)) {
+        err_set(e, "not annotated: %s", reason.text);
+        return ANNOTATION_NOT_DRAWN;
+    }
+    char *target = output_path(o->faces.annotate, input->path, "-faces.png");
+    int result = target ? annotate(&colour, faces, texts, count, e) : err_memory(e);
     if (result == 0)
         result = image_write_png(&colour, target, e);
-    image_release(&colour);
     free(target);
-    return result;
+    image_release(&colour);
+    return result == 0 ? ANNOTATION_DONE : ANNOTATION_NOT_WRITTEN;
 }

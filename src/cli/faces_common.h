@@ -61,10 +61,17 @@ int faces_write_crops(const struct face_options *o, const struct crop_form *form
                       const struct image *grey, const struct face *faces, size_t count,
                       struct err *e);
 
-/* The picture with boxes and texts into --annotate. Nothing without --annotate. */
-int faces_write_annotated(const struct face_options *o, const struct input *input,
-                          const struct face *faces, const char *const *texts, size_t count,
-                          struct err *e);
+enum annotation {
+    ANNOTATION_NOT_WRITTEN = -1,
+    ANNOTATION_DONE = 0,
+    ANNOTATION_NOT_DRAWN = 1 /* the picture is too large or gone; what is known of it stands */
+};
+
+/* The picture, decoded once more at its full size and in colour, with boxes and texts into
+ * --annotate. Nothing without --annotate. */
+enum annotation faces_write_annotated(const struct picture_options *o, const struct input *input,
+                                      const struct face *faces, const char *const *texts,
+                                      size_t count, struct err *e);
 
 /* A file name for what is made of the picture `path`: its path with `+` for `/`, `up` for a leading
  * `..`, and `suffix`. A name that would not lead back to one path (control characters, a `+` of its

@@ -19,7 +19,7 @@ enum picture_outcome {
 struct picture {
     struct input input; /* its path, and its bytes as long as they are needed; owned */
     enum picture_outcome outcome;
-    struct err trouble; /* unless the outcome is PICTURE_DONE */
+    struct err trouble; /* of PICTURE_DONE: empty, or why it is not annotated */
     struct face *faces; /* (count); owned */
     size_t count;
     bool whole;            /* the one face is the picture */

@@ -337,6 +337,28 @@ png_size() {
     [ "$(png_size "$W/marked/p+a.png-faces.png")" = "120 120 8 2" ]
 }
 
+# A large JPEG is searched at a smaller scale, but marked at its own.
+@test "a picture too large to be annotated keeps its row, and the others follow" {
+    draw "$W/big.jpg" 800 600 128 100 100 400 1
+    tiny_model "$W/m"
+    for command in detect "classify -m $W/m"; do
+        rm -rf "$W/marked"
+        run -1 --separate-stderr "$FERCLI" $command --min-size 96 --max-pixels 100000 --annotate "$W/marked" \
+            "$W/big.jpg" p/b.png
+        [ "$stderr" = "fercli: not annotated: cannot read '$W/big.jpg': 800x600 pixels are more than the limit of 100000" ]
+        [[ ${lines[1]} = "$W/big.jpg,0,"*",ok" ]]
+        [[ ${lines[2]} = "p/b.png,"*",no_face" ]]
+        [ "$(ls "$W/marked")" = "p+b.png-faces.png" ]
+    done
+}
+
+@test "an annotated picture that cannot be written ends the run" {
+    mkdir -p "$W/marked/p+a.png-faces.png"
+    refused 1 "cannot write '$W/marked/p+a.png-faces.png'" \
+        "$FERCLI" detect --threads 1 -o "$W/rows" --annotate "$W/marked" p/a.png p/b.png
+    [ "$(wc -l <"$W/rows")" -eq 1 ]
+}
+
 @test "a folder that cannot be made ends the command before it begins" {
     refused 1 "cannot make the folder 'p/a.png'" "$FERCLI" detect --crops p/a.png p/a.png
     refused 1 "cannot make the folder 'p/a.png'" "$FERCLI" detect --annotate p/a.png/x p/a.png
