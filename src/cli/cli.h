@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "cli/opt.h"
 #include "fer.h"
@@ -38,6 +39,9 @@ void interruption_catch(void);
 /* From now on an interruption also writes to this eventfd, which ends a wait of any thread; -1: to
  * none. */
 void interruption_wakes(int fd);
+/* fflush, which goes on after an interruption: what stdio has not written when a write fails is
+ * lost. For the main thread. */
+int interruption_flush(FILE *stream);
 
 /* A bar with rate and time left on standard error, only where that is a terminal and neither
  * --quiet nor --no-progress was given; at most ten updates a second. */

@@ -7,6 +7,7 @@
  * its own while it was loaded (OpenBLAS does, below OpenCV); those do not block the signals and
  * compute nothing of ours, so a handler is there for them too. Either way the main thread is
  * nudged, lest it stay in a blocked read; the nudge's handler does nothing, on a stack of its own.
+ * A blocked write goes on, for what was finished is to come out; a second signal ends that too.
  * A thread that waits for a stream has an eventfd to be woken by.
  */
 #include <pthread.h>
@@ -31,6 +32,17 @@ void interruption_wakes(int fd)
 static void on_nudge(int number)
 {
     (void)number;
+}
+
+int interruption_flush(FILE *stream)
+{
+    sigset_t nudge;
+    sigemptyset(&nudge);
+    sigaddset(&nudge, NUDGE);
+    pthread_sigmask(SIG_BLOCK, &nudge, NULL);
+    const int result = fflush(stream);
+    pthread_sigmask(SIG_UNBLOCK, &nudge, NULL);
+    return result;
 }
 
 /* The first signal is noted; the second ends the program as if it had never been caught. */

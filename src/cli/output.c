@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/cli.h"
+
 static bool is_special(const char *path)
 {
     struct stat status;
@@ -72,7 +74,7 @@ int output_flush(struct output *o, struct err *e)
     if (o->closed)
         return -1;
     errno = 0;
-    if (fflush(o->stream) == 0 && !ferror(o->stream))
+    if (interruption_flush(o->stream) == 0 && !ferror(o->stream))
         return 0;
     return failure(o, errno ? errno : EIO, e);
 }

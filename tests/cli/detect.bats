@@ -310,6 +310,25 @@ $W/in/z.png,,,,,,,no_face" ]
     done
 }
 
+# Rows that no reader takes fill the pipe, and the program waits in a write.
+@test "an interruption loses no row that a slow reader has not taken" {
+    yes p/nothing.png | head -n 5000 >"$W/list"
+    mkfifo "$W/pipe"
+    "$FERCLI" detect --files-from "$W/list" >"$W/pipe" 2>"$W/errors" &
+    exec {from}<"$W/pipe"
+    until [ "${before:-0}" -gt 0 ] && [ "$(stat -c %s "$W/errors")" -eq "$before" ]; do
+        before=$(stat -c %s "$W/errors")
+        sleep 0.3
+    done
+    kill -INT $!
+    sleep 0.1
+    cat <&"$from" >"$W/rows"
+    wait $! && false || [ $? -eq 130 ]
+    [ "$(sort -u "$W/errors")" = "fercli: cannot open 'p/nothing.png': No such file or directory" ]
+    [ "$(tail -n +2 "$W/rows" | sort -u)" = p/nothing.png,,,,,,,unreadable ]
+    [ "$(tail -n +2 "$W/rows" | wc -l)" -eq "$(wc -l <"$W/errors")" ]
+}
+
 # png_size FILE: WIDTH HEIGHT DEPTH COLOUR-TYPE
 png_size() {
     od -An -tu1 -j16 -N10 "$1" | awk '{ print $3 * 256 + $4, $7 * 256 + $8, $9, $10 }'
