@@ -73,28 +73,20 @@ static bool is_evaluation(const struct classify_options *o)
     return o->evaluation.fer_csv || o->evaluation.labelled;
 }
 
+static const char *changed(const struct classify_options *o, const struct option_spec *table)
+{
+    return options_changed(table, o, &DEFAULTS);
+}
+
 /* The option that has no place in an evaluation, NULL when there is none. */
 static const char *misplaced_option(const struct classify_options *o)
 {
-    if (o->pictures.inputs.files_from)
-        return "--files-from";
-    if (o->pictures.inputs.nul)
-        return "--null";
-    if (o->pictures.inputs.stream)
-        return "--stream";
-    if (o->pictures.inputs.mjpeg)
-        return "--stream-mjpeg";
-    if (o->pictures.inputs.shard)
-        return "--shard";
-    if (o->pictures.inputs.resume)
-        return "--resume";
-    if (o->pictures.faces.crops)
-        return "--crops";
-    if (o->pictures.faces.annotate)
-        return "--annotate";
-    if (o->reject_below > 0)
-        return "--reject-below";
-    return NULL;
+    static const struct option_spec *const tables[] = {INPUT_OPTIONS, ROTATION_OPTIONS,
+                                                       CROP_OPTIONS};
+    const char *misplaced = NULL;
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && !misplaced; i++)
+        misplaced = changed(o, tables[i]);
+    return !misplaced && o->reject_below > 0 ? "reject-below" : misplaced;
 }
 
 static int check_evaluation(const struct classify_options *o, int operand_count, char **operands,
@@ -103,15 +95,17 @@ static int check_evaluation(const struct classify_options *o, int operand_count,
     const struct evaluation_options *v = &o->evaluation;
     const char *kind = v->fer_csv ? "--fer-csv" : "--labelled";
     const char *misplaced = misplaced_option(o);
+    const char *search = o->detect ? "detect" : changed(o, DETECTOR_OPTIONS);
     if (v->fer_csv && v->labelled)
         return err_set(e, "--fer-csv and --labelled exclude each other");
     if (operand_count > 0)
         return err_set(e, "%s names the pictures: no INPUT such as '%s' goes with it", kind,
                        operands[0]);
     if (misplaced)
-        return err_set(e, "%s does not go with %s", misplaced, kind);
-    if (v->fer_csv && o->detect)
-        return err_set(e, "--detect does not go with --fer-csv: its pictures are faces already");
+        return err_set(e, "--%s does not go with %s", misplaced, kind);
+    if (v->fer_csv && search)
+        return err_set(e, "--%s does not go with --fer-csv: its pictures are faces already",
+                       search);
     if (v->fer_csv && !v->split)
         return err_set(e, "--fer-csv needs --split: Training, PublicTest or PrivateTest");
     if (v->labelled && v->split)
@@ -244,6 +238,7 @@ const struct command CMD_CLASSIFY = {
                {"Model", MODEL_OPTIONS},
                {"Photographs or faces", MODE_OPTIONS},
                {"Finding faces", DETECTOR_OPTIONS},
+               {NULL, ROTATION_OPTIONS},
                {"Pictures made", CROP_OPTIONS},
                {"Evaluation", EVALUATION_OPTIONS},
                {"Common options", COMMON_OPTIONS}},

@@ -224,6 +224,7 @@ const struct command CMD_DETECT = {
         "  ffmpeg -i film.mp4 -f image2pipe -c:v mjpeg - | fercli detect --stream-mjpeg -\n",
     .groups = {{"Input", INPUT_OPTIONS},
                {"Finding faces", DETECTOR_OPTIONS},
+               {NULL, ROTATION_OPTIONS},
                {"Pictures made", CROP_OPTIONS},
                {"Common options", COMMON_OPTIONS}},
     .options_size = sizeof(struct picture_options),

@@ -28,13 +28,16 @@ static const struct tune_options DEFAULTS = {
 static const char *const METHODS[] = {"replay", "distil", "l2sp", "plain", NULL};
 static const char *const GROUPINGS[] = {"number", "name", "folder", "none", NULL};
 
-static const struct option_spec DATA_TABLE[] = {
+static const struct option_spec USER_TABLE[] = {
     OPTION_TEXT("user", 0, struct tune_options, user, "DIR",
                 "the person's pictures, in a sub-folder for each class, or named ..._class=K.jpg"),
     OPTION_FLAG("detect", 0, struct tune_options, detect,
                 "cut the largest face out of each of the user's pictures"),
     OPTION_FLAG("no-detect", 0, struct tune_options, no_detect,
                 "take these pictures whole, as faces (default: as most of them ask for)"),
+    OPTION_END};
+
+static const struct option_spec GENERAL_TABLE[] = {
     OPTION_TEXT("general-csv", 0, struct tune_options, general_csv, "FILE",
                 "FER-2013's CSV, plain or gzip, instead of the model's replay set: a sample of "
                 "Training is learnt beside the user's pictures, PublicTest measures what is "
@@ -45,10 +48,13 @@ static const struct option_spec DATA_TABLE[] = {
                 "tune nothing, but write the model's replay set from --general-csv"),
     OPTION_END};
 
-static const struct option_spec TUNING_TABLE[] = {
+static const struct option_spec MODEL_TABLE[] = {
     OPTION_TEXT("model", 'm', struct tune_options, model, "PREFIX",
                 "tune PREFIX.cfg, PREFIX.weights and PREFIX.names (default: FERCLI_MODEL, else the "
                 "general model that comes with the program)"),
+    OPTION_END};
+
+static const struct option_spec TUNING_TABLE[] = {
     OPTION_TEXT("out", 0, struct tune_options, out, "PREFIX",
                 "beginning of the names of the three files written"),
     OPTION_REAL("max-forget", 0, struct tune_options, max_forget, 0, 100, "POINTS",
@@ -112,18 +118,24 @@ static int check_tuning_usage(const struct tune_options *o, struct err *e)
     return 0;
 }
 
+static int check_replay_usage(const struct tune_options *o, struct err *e)
+{
+    static const struct option_spec *const misplaced[] = {USER_TABLE, TUNING_TABLE, ESTIMATE_TABLE,
+                                                          DETECTOR_OPTIONS};
+    for (size_t i = 0; i < sizeof(misplaced) / sizeof(misplaced[0]); i++) {
+        const char *name = options_changed(misplaced[i], o, &DEFAULTS);
+        if (name)
+            return err_set(e, "--make-replay and --%s exclude each other", name);
+    }
+    return o->general_csv ? 0 : err_set(e, "--make-replay needs --general-csv FILE");
+}
+
 static int check_usage(const struct tune_options *o, int operand_count, char **operands,
                        struct err *e)
 {
     if (operand_count > 0)
         return err_set(e, "it takes options only, not '%s'", operands[0]);
-    if (!o->make_replay)
-        return check_tuning_usage(o, e);
-    if (!o->general_csv)
-        return err_set(e, "--make-replay needs --general-csv FILE");
-    if (o->user || o->out)
-        return err_set(e, "--make-replay and --%s exclude each other", o->user ? "user" : "out");
-    return 0;
+    return o->make_replay ? check_replay_usage(o, e) : check_tuning_usage(o, e);
 }
 
 /* ---- reading ---- */
@@ -407,8 +419,10 @@ const struct command CMD_FINETUNE = {
         "model that was just trained, to be shipped beside it: 4-bit features of Training and "
         "even PublicTest rows, no pixels. It belongs to these weights and is refused with "
         "others.",
-    .groups = {{"Data", DATA_TABLE},
-               {"Tuning", TUNING_TABLE},
+    .groups = {{"Data", USER_TABLE},
+               {NULL, GENERAL_TABLE},
+               {"Tuning", MODEL_TABLE},
+               {NULL, TUNING_TABLE},
                {"Estimate", ESTIMATE_TABLE},
                {"Detection", DETECTOR_OPTIONS},
                {"Common options", COMMON_OPTIONS}},

@@ -105,18 +105,24 @@ static bool exists(const char *prefix, const char *suffix)
     return found;
 }
 
+static int check_audit(const struct train_options *o, struct err *e)
+{
+    const char *misplaced =
+        o->data.leave_out ? "leave-out" : options_changed(TRAINING_TABLE, o, &DEFAULTS);
+    if (misplaced)
+        return err_set(e, "--%s does not go with --audit, which trains nothing", misplaced);
+    if (!o->data.fer_csv)
+        return err_set(e, "--audit needs --fer-csv");
+    return training_data_check(&o->data, e);
+}
+
 static int check_usage(const struct train_options *o, int operand_count, char **operands,
                        struct err *e)
 {
     if (operand_count > 0)
         return err_set(e, "it takes options only, not '%s'", operands[0]);
-    if (o->audit && (o->out || o->data.leave_out))
-        return err_set(e, "--%s does not go with --audit, which trains nothing",
-                       o->out ? "out" : "leave-out");
-    if (o->audit && !o->data.fer_csv)
-        return err_set(e, "--audit needs --fer-csv");
     if (o->audit)
-        return training_data_check(&o->data, e);
+        return check_audit(o, e);
     if (!o->out)
         return err_set(e, "--out PREFIX is missing");
     if (training_data_check(&o->data, e))

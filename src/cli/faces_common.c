@@ -52,6 +52,9 @@ const struct option_spec DETECTOR_OPTIONS[] = {
         "(default: 24, or an 80th of the picture's longer side if that is more)"),
     OPTION_FLAG("largest", 0, struct picture_options, faces.detector.largest,
                 "keep only the largest face of a picture"),
+    OPTION_END};
+
+const struct option_spec ROTATION_OPTIONS[] = {
     OPTION_FLAG("try-rotations", 0, struct picture_options, faces.try_rotations,
                 "where no face is found, turn the picture a quarter each way and look again; boxes "
                 "are those of the picture as it was, crops upright"),

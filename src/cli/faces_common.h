@@ -40,7 +40,8 @@ struct picture_options {
     "with the name of the file before it.\n"
 
 extern const struct option_spec INPUT_OPTIONS[];    /* --files-from ... --max-pixels */
-extern const struct option_spec DETECTOR_OPTIONS[]; /* --cascade ... --try-rotations */
+extern const struct option_spec DETECTOR_OPTIONS[]; /* --cascade ... --largest */
+extern const struct option_spec ROTATION_OPTIONS[]; /* --try-rotations */
 extern const struct option_spec CROP_OPTIONS[];     /* --crops ... --annotate */
 
 /* How crops are written. */

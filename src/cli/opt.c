@@ -283,3 +283,20 @@ int options_parse(const struct command *c, void *options, int argc, char **argv,
     }
     return operands;
 }
+
+const char *options_changed(const struct option_spec *table, const void *options,
+                            const void *defaults)
+{
+    static const size_t size[] = {[OPTION_KIND_FLAG] = sizeof(bool),
+                                  [OPTION_KIND_TEXT] = sizeof(char *),
+                                  [OPTION_KIND_LIST] = sizeof(struct option_list),
+                                  [OPTION_KIND_INTEGER] = sizeof(int),
+                                  [OPTION_KIND_SEED] = sizeof(uint64_t),
+                                  [OPTION_KIND_REAL] = sizeof(double),
+                                  [OPTION_KIND_CHOICE] = sizeof(int)};
+    for (const struct option_spec *o = table; o->kind != OPTION_KIND_END; o++)
+        if (memcmp((const char *)options + o->offset, (const char *)defaults + o->offset,
+                   size[o->kind]) != 0)
+            return o->name;
+    return NULL;
+}

@@ -87,7 +87,7 @@ struct command {
     const char *operands;    /* such as "INPUT...", or "" */
     const char *description; /* a paragraph or more for help and the man page */
     struct {
-        const char *title;               /* such as "Common options" */
+        const char *title;               /* such as "Common options"; NULL: still the last one's */
         const struct option_spec *table; /* up to OPTION_END */
     } groups[OPTION_GROUPS];             /* up to a NULL table */
     size_t options_size;                 /* of the options struct, at most OPTION_STRUCT_MAX */
@@ -121,6 +121,11 @@ extern const struct option_spec
  * was among them. */
 int options_parse(const struct command *c, void *options, int argc, char **argv, bool *help,
                   struct err *e);
+
+/* The first option of a table whose value is not that of the defaults: for a command that would not
+ * read it. Its name, NULL when there is none. */
+const char *options_changed(const struct option_spec *table, const void *options,
+                            const void *defaults);
 
 /* The whole program, for the overview, the man page and the completion. Free text is paragraphs
  * parted by an empty line; a line that begins with a blank is kept as it is. */

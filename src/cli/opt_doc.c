@@ -103,7 +103,8 @@ void options_print_help(const struct command *c, FILE *out)
             c->operands);
     write_text(out, c->description);
     for (int g = 0; g < OPTION_GROUPS && c->groups[g].table; g++) {
-        fprintf(out, "\n%s:\n", c->groups[g].title);
+        if (c->groups[g].title)
+            fprintf(out, "\n%s:\n", c->groups[g].title);
         for (const struct option_spec *o = c->groups[g].table; o->kind != OPTION_KIND_END; o++)
             write_option(out, o->letter, o->name, o->argument, o->help);
     }
@@ -214,7 +215,8 @@ static void write_roff_command(FILE *out, const struct command *c)
     fputs(".PP\n", out);
     write_roff_text(out, c->description);
     for (int g = 0; g < OPTION_GROUPS && c->groups[g].table; g++) {
-        write_roff_heading(out, ".SS", c->groups[g].title, false);
+        if (c->groups[g].title)
+            write_roff_heading(out, ".SS", c->groups[g].title, false);
         for (const struct option_spec *o = c->groups[g].table; o->kind != OPTION_KIND_END; o++)
             write_roff_option(out, o);
     }

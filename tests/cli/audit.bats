@@ -149,6 +149,10 @@ train() {
     refused 2 "--fer-csv does not go with --train and --valid" \
         "$FERCLI" train-general --audit --fer-csv rows.csv --train . --valid .
     refused 2 "--leave-out does not go with --audit" "$FERCLI" train-general --audit --fer-csv rows.csv --leave-out blank
+    for option in --cfg=x --names=x --init=x --epochs=3 --batch=8 --teacher=m --teacher-weight=.5 --resume --force; do
+        refused 2 "${option%=*} does not go with --audit, which trains nothing" \
+            "$FERCLI" train-general --audit --fer-csv rows.csv "$option"
+    done
     refused 2 "--leave-out is for --fer-csv" "$FERCLI" train-general --train . --valid . --out x --leave-out blank
     refused 2 "'black' is none of blank, test-copies, conflicts, surplus" train --out x --leave-out blank,black
     refused 2 "'surplus' is named twice" train --out x --leave-out surplus,surplus

@@ -370,6 +370,19 @@ draw_labelled() {
     refused 2 "--split is about --fer-csv" "$FERCLI" classify -m m --labelled y --split PublicTest
 }
 
+@test "an option that an evaluation would not read is refused" {
+    for option in --max-pixels=9 --crop-size=9 --margin=1 --try-rotations --files-from=x --null --shard=1/2 --annotate=x; do
+        refused 2 "${option%=*} does not go with --labelled" "$FERCLI" classify -m m --labelled y "$option"
+        refused 2 "${option%=*} does not go with --fer-csv" \
+            "$FERCLI" classify -m m --fer-csv x --split PublicTest "$option"
+    done
+    for option in --cascade=x --scale-factor=1.2 --min-neighbors=3 --min-size=9 --largest; do
+        refused 2 "${option%=*} does not go with --fer-csv: its pictures are faces already" \
+            "$FERCLI" classify -m m --fer-csv x --split PublicTest "$option"
+        refused 3 "'y'" "$FERCLI" classify -m m --labelled y "$option"
+    done
+}
+
 @test "a cascade that is named must be there, even when no picture needs it" {
     refused 3 "'no.xml'" "$FERCLI" classify -m m --cascade no.xml crops
     run -0 "$FERCLI" classify -m m --cascade no.xml --no-detect crops

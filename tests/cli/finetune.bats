@@ -281,6 +281,12 @@ json() {
     refused 2 'exclude each other' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --general-csv x --replay y
     refused 2 'needs --general-csv' "$FERCLI" finetune --make-replay
     refused 2 'exclude each other' "$FERCLI" finetune --make-replay --general-csv x --out "$W/t"
+    for option in --detect --method=plain --epochs=3 --per-class=2 --max-forget=2 --folds=3 --report=x --min-size=9; do
+        refused 2 "--make-replay and ${option%=*} exclude each other" \
+            "$FERCLI" finetune --make-replay --general-csv x "$option"
+    done
+    refused 2 "unknown option '--try-rotations'" \
+        "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --try-rotations
     refused 2 'group-by' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --group-by colour
     refused 2 'method' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --method magic
     refused 2 'folds' "$FERCLI" finetune --user "$DIR/person" --out "$W/t" --folds 1

@@ -133,6 +133,28 @@ static void test_a_list_grows_each_time_it_is_given(void **state)
                    "option '--friend' is given more than 16 times");
 }
 
+static const char *changed(const char *line)
+{
+    const struct parsed p = parse(line);
+    return options_changed(TABLE, &p.options, &DEFAULTS);
+}
+
+static void test_what_is_given_can_be_told_from_the_defaults(void **state)
+{
+    (void)state;
+    assert_null(changed(""));
+    assert_null(changed("--seed 7 --threads 2")); /* of another table */
+    assert_string_equal(changed("--crops dir"), "crops");
+    assert_string_equal(changed("--crop-size 64"), "crop-size");
+    assert_string_equal(changed("--margin 0"), "margin");
+    assert_string_equal(changed("--colour blue"), "colour");
+    assert_string_equal(changed("--friend ann"), "friend");
+    assert_string_equal(changed("--largest"), "largest");
+    assert_string_equal(changed("--largest --margin 1"), "margin");
+    const struct parsed p = parse("--largest --seed 7");
+    assert_string_equal(options_changed(COMMON_OPTIONS, &p.options, &DEFAULTS), "seed");
+}
+
 static void test_the_beginning_of_a_name_is_enough_when_it_is_the_only_one(void **state)
 {
     (void)state;
@@ -302,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_every_kind_sets_its_field),
         cmocka_unit_test(test_values_come_in_all_spellings),
         cmocka_unit_test(test_a_list_grows_each_time_it_is_given),
+        cmocka_unit_test(test_what_is_given_can_be_told_from_the_defaults),
         cmocka_unit_test(test_the_beginning_of_a_name_is_enough_when_it_is_the_only_one),
         cmocka_unit_test(test_operands_move_to_the_front_in_their_order),
         cmocka_unit_test(test_help_is_reported_and_ends_the_parsing),
