@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cli/cli.h"
 #include "cli/faces_common.h"
+#include "cli/labelled_folder.h"
 #include "cli/output.h"
 #include "cli/tuning_report.h"
 
@@ -91,14 +92,13 @@ static const struct option_spec ESTIMATE_TABLE[] = {
 struct job {
     const struct tune_options *options;
     const struct common_options *common;
-    struct model model;          /* owned */
-    struct dataset user;         /* owned */
-    struct dataset general;      /* owned */
-    char *replay;                /* path of the replay set, NULL for none; owned */
-    size_t left_out, unreadable; /* of the user's pictures */
-    enum face_mode mode;         /* that they were read with */
-    struct output report;        /* of --report; owned */
-    char bar[16];                /* the bar's title, empty without a bar */
+    struct model model;           /* owned */
+    struct dataset user;          /* owned */
+    struct dataset general;       /* owned */
+    char *replay;                 /* path of the replay set, NULL for none; owned */
+    struct folder_report reading; /* of the user's pictures; owned */
+    struct output report;         /* of --report; owned */
+    char bar[16];                 /* the bar's title, empty without a bar */
 };
 
 /* ---- usage ---- */
@@ -143,23 +143,15 @@ static int check_usage(const struct tune_options *o, int operand_count, char **o
 static int read_user(struct job *job, struct err *e)
 {
     const struct tune_options *o = job->options;
-    struct folder_report report = {0};
-    const struct folder_options folder = {.mode = o->detect      ? FACE_DETECT
-                                                  : o->no_detect ? FACE_WHOLE
-                                                                 : FACE_AUTO,
-                                          .detector = &o->pictures.faces.detector,
-                                          .margin = job->model.margin,
-                                          .size = nn_net_input(job->model.net).width};
-    const int result =
-        dataset_read_folder(&job->user, o->user, &job->model.names, &folder, &report, e);
-    /* The messages matter most when nothing usable was left. */
-    for (size_t i = 0; i < report.without_face + report.unreadable; i++)
-        note(job->common, "%s", report.message[i]);
-    job->left_out = report.without_face;
-    job->unreadable = report.unreadable;
-    job->mode = report.mode;
-    folder_report_release(&report);
-    return result;
+    const struct labelled_folder folder = {o->user,
+                                           &job->model.names,
+                                           {.mode = o->detect      ? FACE_DETECT
+                                                    : o->no_detect ? FACE_WHOLE
+                                                                   : FACE_AUTO,
+                                            .detector = &o->pictures.faces.detector,
+                                            .margin = job->model.margin,
+                                            .size = nn_net_input(job->model.net).width}};
+    return labelled_folder_read(&job->user, &folder, job->common, &job->reading, e);
 }
 
 /* The replay set that belongs to the model. */
@@ -196,8 +188,6 @@ static int read_data(struct job *job, struct err *e)
     const struct tune_options *o = job->options;
     if (load_model(&job->model, o->model, job->common, e) || read_user(job, e))
         return -1;
-    note(job->common, "'%s': %zu pictures, %s", o->user, job->user.count,
-         job->mode == FACE_WHOLE ? "taken whole" : "the largest face of each");
     if (interrupted)
         return 0;
     return o->general_csv ? read_general(job, e) : find_replay(job, e);
@@ -273,9 +263,9 @@ static int report(struct job *job, const struct finetune_report *figures, struct
                                     .general = o->general_csv ? o->general_csv : job->replay,
                                     .method = METHODS[figures->method],
                                     .max_forget = limit(job),
-                                    .mode = job->mode,
-                                    .left_out = job->left_out,
-                                    .unreadable = job->unreadable};
+                                    .mode = job->reading.mode,
+                                    .left_out = job->reading.without_face,
+                                    .unreadable = job->reading.unreadable};
     if (o->plot && plot_tuning(figures, &job->model.names, o->plot, e))
         return -1;
     if (o->report) {
@@ -310,7 +300,7 @@ static int tune_and_report(struct job *job, struct err *e)
     finetune_report_release(&figures);
     if (status != STATUS_OK && status != STATUS_INTERRUPTED)
         complain("%s", e->text);
-    return status == STATUS_OK && job->unreadable > 0 ? STATUS_PARTIAL : status;
+    return status == STATUS_OK && job->reading.unreadable > 0 ? STATUS_PARTIAL : status;
 }
 
 static int run_tuning(struct job *job, struct err *e)
@@ -375,6 +365,7 @@ static int run(const void *options, int operand_count, char **operands)
     if (status == STATUS_INTERRUPTED)
         note(job.common, "interrupted: nothing was written");
     output_abandon(&job.report);
+    folder_report_release(&job.reading);
     dataset_release(&job.user);
     dataset_release(&job.general);
     model_close(&job.model);

@@ -2,6 +2,7 @@
 #include "cli/training_data.h"
 
 #include "cli/cli.h"
+#include "cli/labelled_folder.h"
 
 int training_data_check(const struct training_data_options *o, struct err *e)
 {
@@ -30,25 +31,18 @@ struct reading {
     const struct names *names;
 };
 
-static int read_folder(const struct reading *r, struct dataset *d, const char *dir,
+static int read_folder(const struct reading *r, struct dataset *d, const char *path,
                        enum face_mode *mode, struct err *e)
 {
     struct detector_options detector = DETECTOR_DEFAULTS;
-    struct folder_report report = {0};
-    struct folder_options folder = {
-        .mode = *mode, .detector = &detector, .size = nn_net_input(r->net).width};
+    struct folder_report report;
+    struct labelled_folder folder = {
+        path, r->names, {.mode = *mode, .detector = &detector, .size = nn_net_input(r->net).width}};
     detector.cascade = r->options->cascade;
-    if (nn_net_option(r->net, "face_margin", 0, 0, 1, &folder.margin, e))
+    if (nn_net_option(r->net, "face_margin", 0, 0, 1, &folder.options.margin, e))
         return -1;
-    int result = dataset_read_folder(d, dir, r->names, &folder, &report, e);
-    if (result == 0) {
-        *mode = report.mode;
-        note(r->common, "'%s': %zu pictures, %s; %zu without a face, %zu unreadable", dir, d->count,
-             report.mode == FACE_WHOLE ? "taken whole" : "the largest face of each",
-             report.without_face, report.unreadable);
-        for (size_t i = 0; i < report.without_face + report.unreadable; i++)
-            note(r->common, "%s", report.message[i]);
-    }
+    const int result = labelled_folder_read(d, &folder, r->common, &report, e);
+    *mode = report.mode;
     folder_report_release(&report);
     return result;
 }

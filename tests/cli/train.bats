@@ -263,6 +263,19 @@ interrupt_run() {
         --out "$W/g" --epochs 2 -q
 }
 
+@test "a folder without a usable picture names those it has" {
+    mkdir -p "$W/train/sad" "$W/train/happy"
+    : >"$W/train/sad/empty.png"
+    echo text >"$W/train/happy/text.png"
+    "$FERCLI" train-general --train "$W/train" --valid "$W/train" --cfg tiny.cfg --out "$W/m" 2>"$W/notes" &&
+        false || [ $? -eq 3 ]
+    cat "$W/notes"
+    [ "$(wc -l <"$W/notes")" -eq 3 ]
+    grep -q "^fercli: cannot read '$W/train/sad/empty.png'" "$W/notes"
+    grep -q "^fercli: cannot read '$W/train/happy/text.png'" "$W/notes"
+    grep -q "'$W/train' holds no usable picture: 0 without a face, 2 unreadable" "$W/notes"
+}
+
 @test "usage errors: exit status 2 and the option by name" {
     refuses 2 '--out PREFIX is missing' "$FERCLI" train-general --fer-csv fer.csv
     refuses 2 '--fer-csv FILE, or --train DIR and --valid DIR, is missing' "$FERCLI" train-general --out "$W/m"

@@ -1,0 +1,20 @@
+/* A labelled folder and what was left out of it; see labelled_folder.h. */
+#include "cli/labelled_folder.h"
+
+#include "cli/cli.h"
+
+int labelled_folder_read(struct dataset *d, const struct labelled_folder *folder,
+                         const struct common_options *common, struct folder_report *report,
+                         struct err *e)
+{
+    const int result =
+        dataset_read_folder(d, folder->path, folder->names, &folder->options, report, e);
+    /* These matter most when nothing usable was left. */
+    for (size_t i = 0; i < report->without_face + report->unreadable; i++)
+        note(common, "%s", report->message[i]);
+    if (result == 0)
+        note(common, "'%s': %zu pictures, %s; %zu without a face, %zu unreadable", folder->path,
+             d->count, report->mode == FACE_WHOLE ? "taken whole" : "the largest face of each",
+             report->without_face, report->unreadable);
+    return result;
+}
