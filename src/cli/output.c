@@ -15,14 +15,28 @@ static bool is_special(const char *path)
     return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
 }
 
+/* Where a symbolic link leads, whether or not there is something; any other path as it is. In new
+ * memory, NULL without. */
+static char *link_target(const char *path)
+{
+    char link[4096], *target = realpath(path, NULL);
+    const ssize_t length = target ? -1 : readlink(path, link, sizeof(link) - 1);
+    if (length < 0)
+        return target ? target : strdup(path);
+    link[length] = '\0';
+    const char *slash = strrchr(path, '/');
+    const int folder = slash && link[0] != '/' ? (int)(slash + 1 - path) : 0;
+    return asprintf(&target, "%.*s%s", folder, path, link) < 0 ? NULL : target;
+}
+
 static int open_file(struct output *o, struct err *e)
 {
     if (is_special(o->path)) {
         o->stream = fopen(o->path, "wb");
         return o->stream ? 0 : err_set(e, "cannot write '%s': %s", o->path, strerror(errno));
     }
-    char *target = realpath(o->path, NULL);
-    int result = atomic_open(&o->file, target ? target : o->path, e);
+    char *target = link_target(o->path);
+    int result = target ? atomic_open(&o->file, target, e) : err_memory(e);
     free(target);
     o->stream = o->file.stream;
     return result;

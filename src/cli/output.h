@@ -19,7 +19,7 @@ struct output {
 };
 
 /* `path` NULL is standard output. A device or a pipe is written directly, a symbolic link's target
- * is replaced, not the link. Returns 0, or -1 with the reason. */
+ * is replaced or made, not the link. Returns 0, or -1 with the reason. */
 int output_open(struct output *o, const char *path, struct err *e);
 
 /* Opens a file to be written in place, behind its first `keep` bytes; what follows them goes. It is

@@ -144,6 +144,24 @@ static void test_a_link_keeps_pointing_and_its_target_is_replaced(void **state)
     assert_file(target, "path,face,score,status\n");
 }
 
+static void test_a_link_to_nothing_keeps_pointing_and_its_target_is_made(void **state)
+{
+    (void)state;
+    const char *target = scratch_file("made.csv"), *relative = scratch_file("relative.csv"),
+               *absolute = scratch_file("absolute.csv");
+    struct stat status;
+    assert_int_equal(symlink("made.csv", relative), 0);
+    assert_int_equal(symlink(target, absolute), 0);
+    for (int i = 0; i < 2; i++) {
+        const char *link = i == 0 ? relative : absolute;
+        write_rows(link, FORMAT_CSV, NULL, 0);
+        assert_int_equal(lstat(link, &status), 0);
+        assert_true(S_ISLNK(status.st_mode));
+        assert_file(target, "path,face,score,status\n");
+        assert_int_equal(unlink(target), 0);
+    }
+}
+
 static void test_a_full_device_is_noticed_and_stays_a_device(void **state)
 {
     (void)state;
@@ -315,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_a_row_of_no_rows_is_the_header),
         cmocka_unit_test(test_a_file_appears_only_when_complete),
         cmocka_unit_test(test_a_link_keeps_pointing_and_its_target_is_replaced),
+        cmocka_unit_test(test_a_link_to_nothing_keeps_pointing_and_its_target_is_made),
         cmocka_unit_test(test_a_full_device_is_noticed_and_stays_a_device),
         cmocka_unit_test(test_a_folder_that_is_not_there_is_refused_at_the_start),
         cmocka_unit_test(test_json_nests_and_separates),
