@@ -1,11 +1,11 @@
-/* fercli classify: options and usage; the work is in classify_pictures.c and evaluate.c. */
+/* fercli classify: options and usage; the work is in picture_rows.c and evaluate.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/classify_pictures.h"
 #include "cli/cli.h"
 #include "cli/evaluate.h"
+#include "cli/picture_rows.h"
 #include "cli/resume.h"
 
 enum engine { ENGINE_NATIVE, ENGINE_DARKNET };
@@ -158,22 +158,12 @@ static enum tta tta(const struct classify_options *o)
 static int classify_inputs(const struct classify_options *o, const struct model *model,
                            int operand_count, char **operands)
 {
-    const struct classification job = {.options = &o->pictures,
-                                       .model = model,
-                                       .mode = face_mode(o),
-                                       .tta = tta(o),
-                                       .reject_below = o->reject_below};
-    struct source source;
-    struct err e;
-    if (faces_prepare(&o->pictures, &e) ||
-        source_open(&source, &o->pictures.common, &o->pictures.inputs, operand_count, operands,
-                    &e)) {
-        complain("%s", e.text);
-        return STATUS_PARTIAL;
-    }
-    int status = classify_pictures(&job, &source);
-    source_close(&source);
-    return status;
+    const struct picture_job job = {.options = &o->pictures,
+                                    .mode = face_mode(o),
+                                    .model = model,
+                                    .tta = tta(o),
+                                    .reject_below = o->reject_below};
+    return picture_rows(&job, operand_count, operands);
 }
 
 static int evaluate_model(const struct classify_options *o, const struct model *model)
