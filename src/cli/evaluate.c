@@ -9,18 +9,17 @@
 #include "base/file.h"
 #include "cli/cli.h"
 #include "cli/faces_common.h"
+#include "cli/labelled_folder.h"
 #include "cli/output.h"
 #include "cli/rows.h"
 #include "cli/utf8.h"
 
 /* The pictures as the network takes them. */
 struct samples {
-    struct dataset data; /* owned */
-    const char *source;  /* the file or folder */
-    size_t left_out;     /* pictures without a face */
-    size_t unreadable;
-    size_t seen;         /* left out because they are in Training too */
-    enum face_mode mode; /* of a folder */
+    struct dataset data;          /* owned */
+    const char *source;           /* the file or folder */
+    struct folder_report reading; /* of a folder; owned */
+    size_t seen;                  /* left out because they are in Training too */
 };
 
 /* ---- data ---- */
@@ -68,18 +67,11 @@ static int read_csv(struct samples *s, const struct evaluation *job, int size, s
 
 static int read_labelled(struct samples *s, const struct evaluation *job, int size, struct err *e)
 {
-    const struct folder_options options = {job->mode, job->detector, job->model->margin, size};
-    struct folder_report report = {0};
+    const struct labelled_folder folder = {job->options->labelled,
+                                           &job->model->names,
+                                           {job->mode, job->detector, job->model->margin, size}};
     s->source = job->options->labelled;
-    int result = dataset_read_folder(&s->data, s->source, &job->model->names, &options, &report, e);
-    /* The messages matter most when nothing usable was left. */
-    for (size_t i = 0; i < report.without_face + report.unreadable; i++)
-        note(job->common, "%s", report.message[i]);
-    s->left_out = report.without_face;
-    s->unreadable = report.unreadable;
-    s->mode = report.mode;
-    folder_report_release(&report);
-    return result;
+    return labelled_folder_read(&s->data, &folder, job->common, &s->reading, e);
 }
 
 /* Probabilities (count, classes) in new memory; NULL after an interruption or without memory. */
@@ -127,8 +119,8 @@ static void write_json(const struct metrics *m, const struct evaluation *job,
     json_real(&j, "ece", m->ece, 6);
     json_real(&j, "log_loss", m->log_loss, 6);
     json_integer(&j, "n", (long long)m->n);
-    json_integer(&j, "without_face", (long long)s->left_out);
-    json_integer(&j, "unreadable", (long long)s->unreadable);
+    json_integer(&j, "without_face", (long long)s->reading.without_face);
+    json_integer(&j, "unreadable", (long long)s->reading.unreadable);
     json_integer(&j, "left_out_seen", (long long)s->seen);
     json_array(&j, "confusion");
     for (int i = 0; i < m->classes; i++) {
@@ -177,11 +169,12 @@ static void write_sources(const struct metrics *m, const struct evaluation *job,
         fprintf(out, "pictures           %zu of ", m->n);
     utf8_show(out, s->source);
     if (!job->options->fer_csv)
-        fprintf(out, ", %s", s->mode == FACE_WHOLE ? "taken whole" : "the largest face of each");
+        fprintf(out, ", %s",
+                s->reading.mode == FACE_WHOLE ? "taken whole" : "the largest face of each");
     putc('\n', out);
-    if (s->left_out + s->unreadable > 0)
-        fprintf(out, "left out           %zu without a face, %zu unreadable\n", s->left_out,
-                s->unreadable);
+    if (s->reading.without_face + s->reading.unreadable > 0)
+        fprintf(out, "left out           %zu without a face, %zu unreadable\n",
+                s->reading.without_face, s->reading.unreadable);
     if (s->seen > 0)
         fprintf(out, "left out           %zu that are in Training too\n", s->seen);
     fputs("model              ", out);
@@ -231,8 +224,8 @@ static void write_figures(const struct metrics *m, const struct samples *s,
     figure_row(r, "macro_f1", NULL, NULL, m->macro_f1, 6);
     figure_row(r, "ece", NULL, NULL, m->ece, 6);
     figure_row(r, "log_loss", NULL, NULL, m->log_loss, 6);
-    figure_row(r, "without_face", NULL, NULL, (double)s->left_out, 0);
-    figure_row(r, "unreadable", NULL, NULL, (double)s->unreadable, 0);
+    figure_row(r, "without_face", NULL, NULL, (double)s->reading.without_face, 0);
+    figure_row(r, "unreadable", NULL, NULL, (double)s->reading.unreadable, 0);
     figure_row(r, "left_out_seen", NULL, NULL, (double)s->seen, 0);
     for (int i = 0; i < m->classes; i++) {
         const char *name = names->name[i];
@@ -309,7 +302,7 @@ static enum status judge(const struct metrics *m, const struct evaluation *job,
         complain("the accuracy of %.4f is below the %.4f asked for", m->accuracy, asked);
         return STATUS_BELOW;
     }
-    return s->unreadable > 0 ? STATUS_PARTIAL : STATUS_OK;
+    return s->reading.unreadable > 0 ? STATUS_PARTIAL : STATUS_OK;
 }
 
 static enum status measure(const struct evaluation *job, const struct samples *s, struct err *e)
@@ -345,15 +338,11 @@ int evaluate(const struct evaluation *job)
     int failed =
         job->options->fer_csv ? read_csv(&s, job, size, &e) : read_labelled(&s, job, size, &e);
     enum status status = STATUS_UNUSABLE;
-    if (failed) {
+    if (failed)
         complain("%s", e.text);
-    } else {
-        if (job->options->labelled)
-            note(job->common, "'%s': %s", s.source,
-                 s.mode == FACE_WHOLE ? "pictures taken whole, as faces"
-                                      : "the largest face of each picture");
+    else
         status = measure(job, &s, &e);
-    }
+    folder_report_release(&s.reading);
     dataset_release(&s.data);
     return status;
 }
