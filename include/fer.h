@@ -81,12 +81,18 @@ struct folder_options {
     int size;                                /* of the network's input */
 };
 
+/* Why a picture was left out. */
+struct folder_message {
+    char *text;      /* one line; owned */
+    bool unreadable; /* else without a face */
+};
+
 /* What reading a folder left out. */
 struct folder_report {
-    enum face_mode mode; /* what FACE_AUTO became */
-    size_t without_face; /* pictures left out because no face was found */
-    size_t unreadable;   /* files that could not be decoded */
-    char **message;      /* one line a picture left out; without_face + unreadable of them; owned */
+    enum face_mode mode;            /* what FACE_AUTO became */
+    size_t without_face;            /* pictures left out because no face was found */
+    size_t unreadable;              /* files that could not be decoded */
+    struct folder_message *message; /* (without_face + unreadable); owned */
 };
 void folder_report_release(struct folder_report *r);
 

@@ -91,8 +91,9 @@ struct job {
     int epoch;                    /* whose bar is shown, 0 for none */
     size_t first_done, last_done; /* pictures at its first and latest report */
     double epoch_start, first_time, last_time; /* seconds: of the epoch and these reports */
+    int epochs;                                /* seen */
     double best_accuracy;
-    int best_epoch; /* of the epochs seen, 0 for none */
+    int best_epoch; /* of these, 0 for none */
 };
 
 /* ---- checks before anything is read ---- */
@@ -252,6 +253,7 @@ static void on_epoch(const struct epoch *epoch, bool best, void *context)
     struct job *job = context;
     progress_end();
     print_row(job, epoch, best);
+    job->epochs++;
     if (best) {
         job->best_epoch = epoch->number;
         job->best_accuracy = epoch->valid_accuracy;
@@ -324,12 +326,17 @@ static int train_and_report(struct job *job, struct err *e)
     if (job->best_epoch > 0)
         note(&o->common, "accuracy %.4f in epoch %d, kept in '%s.weights'", job->best_accuracy,
              job->best_epoch, o->out);
+    if (result == TRAINING_FAILED && job->epochs == 0) {
+        rows_abandon(job->rows);
+        return STATUS_UNUSABLE;
+    }
     int written = rows_close(job->rows, e);
     if (written != 0)
         complain("%s", e->text);
     if (result == TRAINING_FAILED)
         return STATUS_UNUSABLE;
-    if (result == TRAINING_NOT_WRITTEN || (written != 0 && result == TRAINING_DONE))
+    if (result == TRAINING_NOT_WRITTEN ||
+        (result == TRAINING_DONE && (written != 0 || job->data.unreadable > 0)))
         return STATUS_PARTIAL;
     return status[result];
 }

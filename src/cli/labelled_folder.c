@@ -11,7 +11,10 @@ int labelled_folder_read(struct dataset *d, const struct labelled_folder *folder
         dataset_read_folder(d, folder->path, folder->names, &folder->options, report, e);
     /* These matter most when nothing usable was left. */
     for (size_t i = 0; i < report->without_face + report->unreadable; i++)
-        note(common, "%s", report->message[i]);
+        if (report->message[i].unreadable)
+            complain("%s", report->message[i].text);
+        else
+            note(common, "%s", report->message[i].text);
     if (result == 0)
         note(common, "'%s': %zu pictures, %s; %zu without a face, %zu unreadable", folder->path,
              d->count, report->mode == FACE_WHOLE ? "taken whole" : "the largest face of each",

@@ -14,7 +14,7 @@ struct labelled_folder {
     struct folder_options options;
 };
 
-/* dataset_read_folder, with a note for each picture left out, also when that is all of them, and
+/* dataset_read_folder, with a line for each picture left out, also when that is all of them, and
  * one that sums up. Release `report` in every case. */
 int labelled_folder_read(struct dataset *d, const struct labelled_folder *folder,
                          const struct common_options *common, struct folder_report *report,

@@ -232,7 +232,7 @@ static int write_header(struct rows *r)
     return rows_end(r);
 }
 
-static void release(struct rows *r)
+void rows_abandon(struct rows *r)
 {
     output_abandon(&r->output);
     free(r->columns);
@@ -265,7 +265,7 @@ static struct rows *open_rows(const struct common_options *common, const struct 
     if (e)
         *e = r->failure;
 out:
-    release(r);
+    rows_abandon(r);
     return NULL;
 }
 
@@ -326,6 +326,6 @@ int rows_close(struct rows *r, struct err *e)
     } else {
         result = output_commit(&r->output, e);
     }
-    release(r);
+    rows_abandon(r);
     return result;
 }

@@ -63,4 +63,7 @@ int rows_end(struct rows *r);
  * reason. */
 int rows_close(struct rows *r, struct err *e);
 
+/* Frees `r` without completing the output: a file of its own is as it was. */
+void rows_abandon(struct rows *r);
+
 #endif

@@ -32,7 +32,7 @@ struct reading {
 };
 
 static int read_folder(const struct reading *r, struct dataset *d, const char *path,
-                       enum face_mode *mode, struct err *e)
+                       enum face_mode *mode, size_t *unreadable, struct err *e)
 {
     struct detector_options detector = DETECTOR_DEFAULTS;
     struct folder_report report;
@@ -43,6 +43,7 @@ static int read_folder(const struct reading *r, struct dataset *d, const char *p
         return -1;
     const int result = labelled_folder_read(d, &folder, r->common, &report, e);
     *mode = report.mode;
+    *unreadable += report.unreadable;
     folder_report_release(&report);
     return result;
 }
@@ -51,10 +52,10 @@ static int read_folders(const struct reading *r, struct training_data *d, struct
 {
     const struct training_data_options *o = r->options;
     enum face_mode mode = o->detect ? FACE_DETECT : o->no_detect ? FACE_WHOLE : FACE_AUTO;
-    if (read_folder(r, &d->train, o->train, &mode, e))
+    if (read_folder(r, &d->train, o->train, &mode, &d->unreadable, e))
         return -1;
     /* Both must be prepared alike, so --train decides for --valid. */
-    return interrupted ? 0 : read_folder(r, &d->valid, o->valid, &mode, e);
+    return interrupted ? 0 : read_folder(r, &d->valid, o->valid, &mode, &d->unreadable, e);
 }
 
 /* Training's rows without those that --leave-out names. The test rows are read for their pixels

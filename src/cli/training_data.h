@@ -17,6 +17,7 @@ struct training_data_options {
 
 struct training_data {
     struct dataset train, valid; /* owned */
+    size_t unreadable;           /* files of the folders */
 };
 
 /* Do the options make sense together? Returns 0, or -1 with what is wrong. */

@@ -224,24 +224,24 @@ void folder_report_release(struct folder_report *r)
 {
     if (r->message)
         for (size_t i = 0; i < r->without_face + r->unreadable; i++)
-            free(r->message[i]);
+            free(r->message[i].text);
     free(r->message);
     memset(r, 0, sizeof(*r));
 }
 
-/* Takes `message` over, in every case. */
-static int report_add(struct folder_report *report, size_t *counter, char *message, struct err *e)
+/* Takes `text` over, in every case. */
+static int report_add(struct folder_report *report, char *text, bool unreadable, struct err *e)
 {
     const size_t count = report->without_face + report->unreadable;
-    char **grown = reallocarray(report->message, count + 1, sizeof(*grown));
+    struct folder_message *grown = reallocarray(report->message, count + 1, sizeof(*grown));
     if (grown)
         report->message = grown;
-    if (!grown || !message) {
-        free(message);
+    if (!grown || !text) {
+        free(text);
         return err_memory(e);
     }
-    grown[count] = message;
-    (*counter)++;
+    grown[count] = (struct folder_message){text, unreadable};
+    (*(unreadable ? &report->unreadable : &report->without_face))++;
     return 0;
 }
 
@@ -266,9 +266,9 @@ static int sort_picture(struct dataset_growth *g, struct reader *r, size_t i,
                         struct folder_report *report, struct err *e)
 {
     if (r->found[i] == FOUND_NOTHING) {
-        char *message = r->trouble[i];
+        char *reason = r->trouble[i];
         r->trouble[i] = NULL;
-        return report_add(report, &report->unreadable, message, e);
+        return report_add(report, reason, true, e);
     }
     if (r->mode == FACE_WHOLE || r->found[i] == FOUND_CROP)
         return keep(g, r, i, r->whole + i * r->picture, e);
@@ -276,7 +276,7 @@ static int sort_picture(struct dataset_growth *g, struct reader *r, size_t i,
         return keep(g, r, i, r->face + i * r->picture, e);
     struct err line;
     err_set(&line, "no face found in '%s'", r->list.entry[i].path);
-    return report_add(report, &report->without_face, strdup(line.text), e);
+    return report_add(report, strdup(line.text), false, e);
 }
 
 /* What cannot be read on the way is an error: pictures must not be missing in silence. */

@@ -22,6 +22,7 @@ draw_csv() {
         }'
 }
 
+bats_require_minimum_version 1.5.0
 setup_file() {
     export FERCLI=${FERCLI:-$PWD/build/fercli}
     export DIR=$(mktemp -d "${TMPDIR:-/tmp}/train.XXXXXX")
@@ -225,6 +226,9 @@ interrupt_run() {
 @test "resuming with other options names what differs, exit status 3" {
     train m --epochs 2 -q
     refuses 3 'the seed differs (1 there, 9 here)' train m --epochs 2 --resume -q --seed 9
+    echo rows >"$W/rows"
+    refuses 3 'the seed differs' train m --epochs 2 --resume -q --seed 9 -o "$W/rows"
+    [ "$(cat "$W/rows")" = rows ]
     refuses 3 'the number of epochs differs (2 there, 3 here)' train m --epochs 3 --resume -q
     refuses 3 'cannot resume: cannot open' train other --epochs 3 --resume -q
     echo garbage >"$W/m.state"
@@ -250,9 +254,16 @@ interrupt_run() {
             cp "$W/m.history.png" "$W/$split/$name/2.PNG"
         done
     done
+    "$FERCLI" train-general --train "$W/train" --valid "$W/valid" --no-detect --cfg tiny.cfg --out "$W/e" \
+        --epochs 1 --threads 1 -q >"$W/rows" 2>"$W/notes"
+    [ ! -s "$W/notes" ]
     head -c 500 "$W/m.history.png" >"$W/valid/sad/cut.png"
-    "$FERCLI" train-general --train "$W/train" --valid "$W/valid" --no-detect --cfg tiny.cfg --out "$W/f" \
-        --epochs 2 --threads 1 2>"$W/notes"
+    run -1 --separate-stderr "$FERCLI" train-general --train "$W/train" --valid "$W/valid" --no-detect --cfg tiny.cfg \
+        --out "$W/e" --epochs 1 --threads 1 -q --force
+    [[ $stderr == "fercli: cannot read '$W/valid/sad/cut.png'"* ]]
+    run -1 --separate-stderr "$FERCLI" train-general --train "$W/train" --valid "$W/valid" --no-detect --cfg tiny.cfg \
+        --out "$W/f" --epochs 2 --threads 1
+    cat >"$W/notes" <<<"$stderr"
     cat "$W/notes"
     grep -q "'$W/train': 14 pictures, taken whole" "$W/notes"
     grep -q "'$W/valid': 14 pictures, taken whole; 0 without a face, 1 unreadable" "$W/notes"

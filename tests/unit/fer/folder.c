@@ -272,8 +272,9 @@ static void test_detection_takes_the_largest_face_and_lists_pictures_without(voi
     assert_crop(&d, 1, "detect/happy/3.png", false);
     assert_int_equal(report.without_face, 3);
     assert_int_equal(report.unreadable, 0);
-    assert_non_null(strstr(report.message[1], "no face found in '"));
-    assert_non_null(strstr(report.message[1], "detect/happy/4.png'"));
+    assert_non_null(strstr(report.message[1].text, "no face found in '"));
+    assert_false(report.message[1].unreadable);
+    assert_non_null(strstr(report.message[1].text, "detect/happy/4.png'"));
     release(&d, &report);
 }
 
@@ -386,9 +387,10 @@ static void test_unreadable_pictures_are_listed_and_do_not_count(void **state)
     assert_int_equal(d.count, 1);
     assert_int_equal(report.unreadable, 2);
     assert_int_equal(report.without_face, 1);
-    assert_non_null(strstr(report.message[0], "broken/happy/2.jpg'"));
-    assert_non_null(strstr(report.message[1], "broken/sad/3.png'"));
-    assert_non_null(strstr(report.message[2], "broken/sad/4.png'"));
+    assert_non_null(strstr(report.message[0].text, "broken/happy/2.jpg'"));
+    assert_true(report.message[0].unreadable);
+    assert_non_null(strstr(report.message[1].text, "broken/sad/3.png'"));
+    assert_non_null(strstr(report.message[2].text, "broken/sad/4.png'"));
     release(&d, &report);
 }
 
@@ -407,7 +409,7 @@ static void test_folder_without_a_usable_picture_is_refused_with_its_list(void *
     assert_null(d.pixels);
     assert_int_equal(report.without_face, 2);
     assert_int_equal(report.unreadable, 1);
-    assert_non_null(strstr(report.message[0], "useless/happy/1.png'"));
+    assert_non_null(strstr(report.message[0].text, "useless/happy/1.png'"));
     folder_report_release(&report);
 }
 
