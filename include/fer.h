@@ -484,6 +484,10 @@ enum finetune_result finetune(struct model *m, const struct finetune_data *data,
 int plot_tuning(const struct finetune_report *r, const struct names *names, const char *path,
                 struct err *e);
 
+/* Is there a replay set of this model's weights? Returns 1; 0 with a clause that says what is there
+ * instead; -1 when it cannot be read or is damaged. */
+int finetune_find_replay(const struct model *m, const char *path, struct err *e);
+
 /* What a replay set holds. */
 struct replay_summary {
     size_t training, held_out; /* pictures */

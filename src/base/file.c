@@ -97,6 +97,15 @@ int atomic_open(struct atomic_file *f, const char *path, struct err *e)
     return 0;
 }
 
+int atomic_check(const char *path, struct err *e)
+{
+    struct atomic_file trial;
+    if (atomic_open(&trial, path, e))
+        return -1;
+    atomic_abandon(&trial);
+    return 0;
+}
+
 /* The rename lasts only once the directory is on disk. A file system that cannot sync one is no
  * error. */
 static void sync_directory(const char *path)

@@ -20,6 +20,9 @@ struct atomic_file {
  */
 int atomic_open(struct atomic_file *f, const char *path, struct err *e);
 
+/* Can `path` be written so? Leaves nothing behind. Returns 0, or -1 with the reason. */
+int atomic_check(const char *path, struct err *e);
+
 /* Flushes, syncs and renames; releases `f` in every case. Returns 0, or -1 with the reason, the
  * target untouched and the companion removed. Write errors that happened earlier are reported here.
  */

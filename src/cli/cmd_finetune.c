@@ -161,17 +161,20 @@ static int find_replay(struct job *job, struct err *e)
     job->replay = o->replay ? strdup(o->replay) : path_with_suffix(job->model.prefix, ".replay");
     if (!job->replay)
         return err_memory(e);
-    if (o->replay || access(job->replay, F_OK) == 0)
+    if (o->replay)
         return 0;
+    struct err reason;
+    const int found = finetune_find_replay(&job->model, job->replay, &reason);
+    if (found != 0)
+        return found > 0 ? 0 : err_set(e, "%s", reason.text);
     if (o->max_forget >= 0 && o->max_forget < 100)
         return err_set(e,
                        "--max-forget needs --general-csv, or the model's replay set to measure "
-                       "what is forgotten, and there is no '%s'",
-                       job->replay);
+                       "what is forgotten, and %s",
+                       reason.text);
     note(job->common,
-         "there is no '%s', so the model forgets more of other people's faces, and how much is not "
-         "measured",
-         job->replay);
+         "%s, so the model forgets more of other people's faces, and how much is not measured",
+         reason.text);
     free(job->replay);
     job->replay = NULL;
     return 0;
@@ -250,7 +253,7 @@ static enum finetune_result tune(struct job *job, struct finetune_report *figure
     return result;
 }
 
-/* Writes --report and --plot, and prints. Returns 0 or -1. */
+/* Writes --report, prints and draws --plot. Returns 0 or -1. */
 static int report(struct job *job, const struct finetune_report *figures, struct err *e)
 {
     const struct tune_options *o = job->options;
@@ -266,14 +269,14 @@ static int report(struct job *job, const struct finetune_report *figures, struct
                                     .mode = job->reading.mode,
                                     .left_out = job->reading.without_face,
                                     .unreadable = job->reading.unreadable};
-    if (o->plot && plot_tuning(figures, &job->model.names, o->plot, e))
-        return -1;
     if (o->report) {
         tuning_report_json(&r, job->report.stream);
         if (output_commit(&job->report, e))
             return -1;
     }
-    return tuning_report_print(&r, e);
+    if (tuning_report_print(&r, e))
+        return -1;
+    return o->plot ? plot_tuning(figures, &job->model.names, o->plot, e) : 0;
 }
 
 static int exit_status(enum finetune_result result)
@@ -306,7 +309,8 @@ static int tune_and_report(struct job *job, struct err *e)
 static int run_tuning(struct job *job, struct err *e)
 {
     const struct tune_options *o = job->options;
-    if (finetune_check_outputs(o->out, e) ||
+    if (finetune_check_outputs(o->out, e) || output_check(job->common->output, e) ||
+        (o->plot && output_check(o->plot, e)) ||
         (o->report && output_open(&job->report, o->report, e))) {
         complain("%s", e->text);
         return STATUS_PARTIAL;
@@ -408,8 +412,8 @@ const struct command CMD_FINETUNE = {
         "\n"
         "With --make-replay --general-csv FILE it tunes nothing and writes the replay set of a "
         "model that was just trained, to be shipped beside it: 4-bit features of Training and "
-        "even PublicTest rows, no pixels. It belongs to these weights and is refused with "
-        "others.",
+        "even PublicTest rows, no pixels. It belongs to these weights: beside others it is "
+        "not used, and named by --replay it is refused.",
     .groups = {{"Data", USER_TABLE},
                {NULL, GENERAL_TABLE},
                {"Tuning", MODEL_TABLE},

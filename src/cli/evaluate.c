@@ -330,7 +330,8 @@ int evaluate(const struct evaluation *job)
     struct samples s = {0};
     struct err e;
     /* Not after minutes of work. */
-    if (job->options->plots && folders_make(job->options->plots, &e)) {
+    if (output_check(job->common->output, &e) ||
+        (job->options->plots && folders_make(job->options->plots, &e))) {
         complain("%s", e.text);
         return STATUS_PARTIAL;
     }

@@ -9,6 +9,14 @@
 
 #include "cli/cli.h"
 
+/* A file that a shell opened, by its name or as /dev/stdout, is not to be replaced behind it. */
+static bool is_standard_output(const char *path)
+{
+    struct stat named, open;
+    return !path || (stat(path, &named) == 0 && fstat(STDOUT_FILENO, &open) == 0 &&
+                     named.st_dev == open.st_dev && named.st_ino == open.st_ino);
+}
+
 static bool is_special(const char *path)
 {
     struct stat status;
@@ -42,10 +50,22 @@ static int open_file(struct output *o, struct err *e)
     return result;
 }
 
+int output_check(const char *path, struct err *e)
+{
+    if (is_standard_output(path))
+        return 0;
+    if (is_special(path))
+        return access(path, W_OK) ? err_set(e, "cannot write '%s': %s", path, strerror(errno)) : 0;
+    char *target = link_target(path);
+    const int result = target ? atomic_check(target, e) : err_memory(e);
+    free(target);
+    return result;
+}
+
 int output_open(struct output *o, const char *path, struct err *e)
 {
     *o = (struct output){.path = path};
-    if (path)
+    if (!is_standard_output(path))
         return open_file(o, e);
     /* A large buffer of our own, flushed by us alone: then a failure shows in output_flush, where
      * errno is known. */

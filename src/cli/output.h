@@ -18,8 +18,13 @@ struct output {
     bool closed;             /* the reader went away */
 };
 
-/* `path` NULL is standard output. A device or a pipe is written directly, a symbolic link's target
- * is replaced or made, not the link. Returns 0, or -1 with the reason. */
+/* Can results go there? For before work of minutes: nothing is written or left behind. Returns 0,
+ * or -1 with the reason. */
+int output_check(const char *path, struct err *e);
+
+/* `path` NULL is standard output, and so is any name of what that is open on. A device or a pipe is
+ * written directly, a symbolic link's target is replaced or made, not the link. Returns 0, or -1
+ * with the reason. */
 int output_open(struct output *o, const char *path, struct err *e);
 
 /* Opens a file to be written in place, behind its first `keep` bytes; what follows them goes. It is

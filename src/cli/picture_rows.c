@@ -423,7 +423,12 @@ static void fail(struct run *r, enum status status, const struct err *e)
 
 static void write_rows(struct run *r)
 {
+    const struct picture_options *o = r->job->options;
     struct err e;
+    if (inputs_check_output(&r->source.in, &o->inputs, o->common.output, &e)) {
+        fail(r, STATUS_USAGE, &e);
+        return;
+    }
     if (open_rows(r, &e)) {
         fail(r, STATUS_PARTIAL, &e);
         return;

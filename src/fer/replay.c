@@ -1,11 +1,13 @@
 /* PREFIX.replay: reading, writing, 4-bit codes; see replay.h, and docs/replay.md for the format. */
 #include "fer/replay.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "base/file.h"
@@ -262,4 +264,18 @@ int replay_fits(const struct replay *r, const struct model *m, const char *name,
                        name, r->width, r->layer, r->classes, m->prefix, width, frozen,
                        m->names.count);
     return 0;
+}
+
+int finetune_find_replay(const struct model *m, const char *path, struct err *e)
+{
+    struct replay r;
+    if (access(path, F_OK) && errno == ENOENT) {
+        err_set(e, "there is no '%s'", path);
+        return 0;
+    }
+    if (replay_read(&r, path, e))
+        return -1;
+    const int fits = replay_fits(&r, m, path, e) == 0;
+    replay_release(&r);
+    return fits;
 }

@@ -35,7 +35,7 @@ int training_check_outputs(const char *prefix, struct err *e)
     if (triple_check_outputs(prefix, e) || training_files_init(&f, prefix, e))
         return -1;
     const bool failed =
-        output_check(f.history, e) || output_check(f.plot, e) || output_check(f.state, e);
+        atomic_check(f.history, e) || atomic_check(f.plot, e) || atomic_check(f.state, e);
     training_files_release(&f);
     return failed ? -1 : 0;
 }

@@ -29,15 +29,6 @@ void triple_release(struct triple *t)
 
 /* ---- checks ---- */
 
-int output_check(const char *path, struct err *e)
-{
-    struct atomic_file trial;
-    if (atomic_open(&trial, path, e))
-        return -1;
-    atomic_abandon(&trial);
-    return 0;
-}
-
 int triple_check_outputs(const char *prefix, struct err *e)
 {
     struct triple t;
@@ -48,7 +39,7 @@ int triple_check_outputs(const char *prefix, struct err *e)
     if (triple_init(&t, prefix, e))
         return -1;
     const bool failed =
-        output_check(t.cfg, e) || output_check(t.names, e) || output_check(t.weights, e);
+        atomic_check(t.cfg, e) || atomic_check(t.names, e) || atomic_check(t.weights, e);
     triple_release(&t);
     return failed ? -1 : 0;
 }

@@ -256,6 +256,14 @@ draw_labelled() {
     cp crops/1.png "$1/SAD/more/1.png"
 }
 
+@test "an output that cannot be written is refused before the work" {
+    draw_labelled "$W/l"
+    run -1 --separate-stderr "$FERCLI" classify -m m --labelled "$W/l" -o "$W/none/report"
+    [[ $stderr == "fercli: cannot write '$W/none/report': No such file or directory" ]]
+    run -2 --separate-stderr "$FERCLI" classify -m m --tta --ten-crop crops
+    [[ $stderr == *"--tta and --ten-crop exclude each other"* ]]
+}
+
 @test "a labelled folder as one line of JSON" {
     draw_labelled "$W/l"
     run -0 --separate-stderr "$FERCLI" classify -m m --labelled "$W/l" --format jsonl

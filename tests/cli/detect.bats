@@ -485,3 +485,31 @@ turn_clockwise() {
     read -r _ _ faces hits false _ < <(grep ^many "$W/count")
     [ "$faces" -eq 63 ] && [ "$hits" -ge 50 ] && [ "$false" -le 3 ]
 }
+
+@test "results take no input's place" {
+    draw "$W/a.png" 60 60 128
+    ln "$W/a.png" "$W/b.png"
+    cp "$W/a.png" "$W/kept.png"
+    echo "$W/a.png" >"$W/list"
+    for file in a.png b.png list; do
+        run -2 --separate-stderr "$FERCLI" detect --files-from "$W/list" -o "$W/$file"
+        [ "$stderr" = "fercli: the results would replace '$W/$file', which is an input" ]
+    done
+    cmp "$W/a.png" "$W/kept.png"
+    "$FERCLI" detect -q "$W/a.png" -o "$W/new.csv"
+    "$FERCLI" detect -q "$W/a.png" -o "$W/new.csv"
+}
+
+@test "a file that is standard output, by whatever name, is written on, not replaced" {
+    draw "$W/a.png" 60 60 128
+    for name in /dev/stdout "$W/out"; do
+        (
+            echo before
+            "$FERCLI" detect -q "$W/a.png" -o "$name" --format csv
+            echo after
+        ) >"$W/out"
+        cat "$W/out"
+        [ "$(wc -l <"$W/out")" -eq 4 ]
+        [ "$(sed -n '1p;4p' "$W/out" | xargs)" = "before after" ]
+    done
+}

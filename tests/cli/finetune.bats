@@ -188,6 +188,17 @@ json() {
     # The tuned model has other weights.
     refused 3 "fit only the weights that made them" "$FERCLI" finetune --user "$DIR/person" --model "$W/t" -q \
         --out "$W/u" --replay "$W/m.replay"
+    # Tuned in place, the model has other weights than its set.
+    for file in cfg names weights replay; do
+        cp "$W/m.$file" "$W/p.$file"
+    done
+    for notes in first second; do
+        "$FERCLI" finetune --user "$DIR/person" --model "$W/p" --out "$W/p" --epochs 2 --threads 1 2>"$W/$notes"
+    done
+    run -1 grep -q 'forgets more' "$W/first"
+    grep -q "'$W/p.replay' was made by weights of checksum .*, so the model forgets more" "$W/second"
+    refused 3 "is forgotten, and '$W/p.replay' was made by weights" "$FERCLI" finetune -q --user "$DIR/person" \
+        --model "$W/p" --out "$W/u" --max-forget 2
     head -c 1000 "$W/again" >"$W/m.replay"
     refused 3 "'$W/m.replay' is damaged" "$FERCLI" finetune --user "$DIR/person" --model "$W/m" --out "$W/u" -q
     [ ! -e "$W/u.weights" ]
@@ -316,6 +327,8 @@ json() {
     refused 1 "'$W/no/t.cfg'" tune no/t
     rmdir "$W/t.weights"
     refused 1 "'$W/no/r.json'" tune t --report "$W/no/r.json"
+    refused 1 "'$W/no/p.png'" tune t --plot "$W/no/p.png"
+    refused 1 "'$W/no/figures'" tune t --output "$W/no/figures"
     [ ! -e "$W/t.weights" ]
 }
 
