@@ -123,8 +123,6 @@ static int check(const struct classify_options *o, int operand_count, char **ope
 {
     if (o->detect && o->no_detect)
         return err_set(e, "--detect and --no-detect exclude each other");
-    if (o->tta && o->ten_crop)
-        return err_set(e, "--tta and --ten-crop exclude each other");
     if (is_evaluation(o))
         return check_evaluation(o, operand_count, operands, e);
     if (o->evaluation.split)

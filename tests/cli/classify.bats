@@ -260,8 +260,6 @@ draw_labelled() {
     draw_labelled "$W/l"
     run -1 --separate-stderr "$FERCLI" classify -m m --labelled "$W/l" -o "$W/none/report"
     [[ $stderr == "fercli: cannot write '$W/none/report': No such file or directory" ]]
-    run -2 --separate-stderr "$FERCLI" classify -m m --tta --ten-crop crops
-    [[ $stderr == *"--tta and --ten-crop exclude each other"* ]]
 }
 
 @test "a labelled folder as one line of JSON" {
