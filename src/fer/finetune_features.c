@@ -118,6 +118,7 @@ enum finetune_result extractor_run(struct extractor *x, const struct dataset *da
         pool->label[i] = data->label[row[i]];
     for (size_t start = 0; start < pictures; start += FEATURE_BATCH) {
         const size_t n = pictures - start < FEATURE_BATCH ? pictures - start : FEATURE_BATCH;
+#pragma omp parallel for
         for (size_t i = 0; i < n; i++)
             make_variant(x, data, row[(start + i) / variants], (start + i) % variants,
                          x->input + i * x->values);
@@ -138,6 +139,7 @@ enum finetune_result extractor_replay(struct extractor *x, const struct replay *
     if (pool_init(pool, x, count, 1, e))
         return FINETUNE_FAILED;
     memcpy(pool->label, set->label + first, count);
+#pragma omp parallel for
     for (size_t i = 0; i < count; i++)
         replay_decode(set, first + i, pool->feature + i * x->width);
     nn_predictor_run(x->head, pool->feature, count, pool->prior);

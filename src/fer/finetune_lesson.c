@@ -104,6 +104,15 @@ struct class_deck {
     double upto; /* the class is drawn where a random number below the last one's falls first */
 };
 
+/* A picture of a batch: a feature, moved by `share` towards another of its class. */
+struct example {
+    const struct pool *pool;
+    size_t at, other; /* copies of the pool */
+    float share;
+    unsigned char label;
+    float pull; /* share of the old head's probabilities in the target */
+};
+
 /* A training run of one head. */
 struct lesson {
     const struct head_lessons *all;
@@ -114,7 +123,8 @@ struct lesson {
     double *upto;             /* (replay->count), where a row is drawn as a class_deck is; owned */
     struct rng chance, variant, general;
     size_t general_batch, width, classes;
-    float *input, *target; /* owned */
+    struct example *example; /* (batch) owned */
+    float *input, *target;   /* of a batch; owned */
 };
 
 size_t head_updates(const struct head_lessons *lessons, size_t count)
@@ -155,7 +165,8 @@ static int make_trainer(struct lesson *l, struct head *h, uint64_t seed, struct 
         return -1;
     l->input = calloc(batch, l->width * sizeof(float));
     l->target = calloc(batch, l->classes * sizeof(float));
-    return l->input && l->target ? 0 : err_memory(e);
+    l->example = calloc(batch, sizeof(*l->example));
+    return l->input && l->target && l->example ? 0 : err_memory(e);
 }
 
 /* Rare classes are drawn more often than they occur, which the recipe's balance rules. */
@@ -250,49 +261,65 @@ static void lesson_release(struct lesson *l)
     free(l->class);
     free(l->sorted);
     free(l->upto);
+    free(l->example);
     free(l->input);
     free(l->target);
 }
 
-/* Chooses a copy of the picture; returns its place in the pool. */
+/* ---- a batch ---- */
+
+/* A copy of the picture, as its place in the pool. */
 static size_t draw_variant(struct lesson *l, const struct pool *p, size_t row)
 {
     const size_t variants = l->recipe->variants ? p->variants : 1;
     return row * p->variants + (variants > 1 ? rng_below(&l->variant, variants) : 0);
 }
 
-/* Puts one picture in place `i` of the batch. */
-static void put(struct lesson *l, size_t i, const struct pool *p, size_t row, float pull)
+static struct example draw_example(struct lesson *l, const struct pool *p, size_t row, float pull)
 {
     const size_t at = draw_variant(l, p, row);
-    const float *prior = p->prior + at * l->classes;
-    float *target = l->target + i * l->classes;
-    memcpy(l->input + i * l->width, p->feature + at * l->width, l->width * sizeof(float));
-    for (size_t k = 0; k < l->classes; k++)
-        target[k] = pull * prior[k];
-    target[p->label[row]] += 1 - pull;
+    return (struct example){.pool = p, .at = at, .other = at, .label = p->label[row], .pull = pull};
 }
 
-/* Moves the feature in place `i` some way towards another picture of its class: what lies between
- * two few pictures of a class belongs to it too (Verma et al. 2019, 1806.05236, there across
- * classes). */
-static void move_between(struct lesson *l, size_t i, const struct class_deck *c)
+/* What lies between two few pictures of a class belongs to it too (Verma et al. 2019, 1806.05236,
+ * there across classes). */
+static struct example draw_user(struct lesson *l)
 {
     const struct pool *p = l->all->user;
-    const size_t other = c->row[rng_below(&l->variant, c->deck.count)];
-    const float *feature = p->feature + draw_variant(l, p, other) * l->width;
-    const float share = rng_uniform(&l->variant);
-    float *input = l->input + i * l->width;
-    for (size_t j = 0; j < l->width; j++)
-        input[j] += share * (feature[j] - input[j]);
+    struct class_deck *c = draw_class(l);
+    struct example x = draw_example(l, p, c->row[deck_draw(&c->deck)], l->recipe->user_pull);
+    if (l->recipe->between) {
+        x.other = draw_variant(l, p, c->row[rng_below(&l->variant, c->deck.count)]);
+        x.share = rng_uniform(&l->variant);
+    }
+    return x;
 }
 
-static void put_user(struct lesson *l, size_t i)
+static void put(const struct lesson *l, size_t i)
 {
-    struct class_deck *c = draw_class(l);
-    put(l, i, l->all->user, c->row[deck_draw(&c->deck)], l->recipe->user_pull);
-    if (l->recipe->between)
-        move_between(l, i, c);
+    const struct example *x = &l->example[i];
+    const float *feature = x->pool->feature + x->at * l->width;
+    const float *other = x->pool->feature + x->other * l->width;
+    const float *prior = x->pool->prior + x->at * l->classes;
+    float *input = l->input + i * l->width, *target = l->target + i * l->classes;
+    for (size_t j = 0; j < l->width; j++)
+        input[j] = feature[j] + x->share * (other[j] - feature[j]);
+    for (size_t k = 0; k < l->classes; k++)
+        target[k] = x->pull * prior[k];
+    target[x->label] += 1 - x->pull;
+}
+
+/* Chance is drawn in one order; what it chose is put together by all threads. */
+static void make_batch(struct lesson *l)
+{
+    const size_t users = l->recipe->batch, count = users + l->general_batch;
+    for (size_t i = 0; i < users; i++)
+        l->example[i] = draw_user(l);
+    for (size_t i = users; i < count; i++)
+        l->example[i] = draw_example(l, l->all->replay, draw_general(l), l->recipe->general_pull);
+#pragma omp parallel for
+    for (size_t i = 0; i < count; i++)
+        put(l, i);
 }
 
 /* L2-SP (Li et al. 2018, 1802.01483): weights decay towards where they began, apart from Adam's
@@ -308,13 +335,9 @@ static void pull_back(const struct lesson *l, struct head *h)
 
 static enum finetune_result train(struct lesson *l, struct head *h, size_t updates, struct err *e)
 {
-    const size_t batch = l->recipe->batch;
     double sum = 0;
     for (size_t u = 0; u < updates; u++) {
-        for (size_t i = 0; i < batch; i++)
-            put_user(l, i);
-        for (size_t i = 0; i < l->general_batch; i++)
-            put(l, batch + i, l->all->replay, draw_general(l), l->recipe->general_pull);
+        make_batch(l);
         const double loss = nn_trainer_step(l->trainer, l->input, l->target, NULL);
         if (!isfinite(loss)) {
             err_set(e, "tuning diverged: the loss is no finite number in update %zu of %zu", u + 1,
