@@ -425,6 +425,10 @@ static void write_rows(struct run *r)
 {
     const struct picture_options *o = r->job->options;
     struct err e;
+    if (interrupted && o->inputs.resume) {
+        r->status = STATUS_INTERRUPTED; /* the inputs may not be all that the rows are of */
+        return;
+    }
     if (inputs_check_output(&r->source.in, &o->inputs, o->common.output, &e)) {
         fail(r, STATUS_USAGE, &e);
         return;
