@@ -447,7 +447,8 @@ struct finetune_report {
 void finetune_report_release(struct finetune_report *r);
 
 enum finetune_result {
-    FINETUNE_NOT_WRITTEN = -2, /* an output could not be written; what was there before stays */
+    FINETUNE_NOT_WRITTEN = -2, /* an output could not be written; what was there before stays, but
+                                  for weights of another cfg or other names */
     FINETUNE_FAILED = -1,
     FINETUNE_DONE = 0,
     FINETUNE_STOPPED = 1 /* on_step asked for it; nothing was written */

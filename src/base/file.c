@@ -72,8 +72,9 @@ int atomic_open(struct atomic_file *f, const char *path, struct err *e)
     memset(f, 0, sizeof(*f));
     struct stat status;
     const bool replaces = stat(path, &status) == 0;
-    if (replaces && S_ISDIR(status.st_mode))
-        return err_set(e, "cannot write '%s': it is a directory", path);
+    if (replaces && !S_ISREG(status.st_mode))
+        return err_set(e, "cannot write '%s': it is %s", path,
+                       S_ISDIR(status.st_mode) ? "a directory" : "no regular file");
     f->path = strdup(path);
     f->temp = path_with_suffix(path, COMPANION_SUFFIX);
     if (!f->path || !f->temp) {

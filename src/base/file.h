@@ -16,7 +16,8 @@ struct atomic_file {
 };
 
 /* Opens `path`'s companion for writing, with the permissions of the file that it will replace.
- * Returns 0, or -1 with the reason (nothing to release then).
+ * A target that is no regular file is refused. Returns 0, or -1 with the reason (nothing to release
+ * then).
  */
 int atomic_open(struct atomic_file *f, const char *path, struct err *e);
 

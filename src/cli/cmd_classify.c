@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/evaluate.h"
+#include "cli/output.h"
 #include "cli/picture_rows.h"
 #include "cli/resume.h"
 
@@ -106,6 +107,8 @@ static int check_evaluation(const struct classify_options *o, int operand_count,
     if (v->fer_csv && search)
         return err_set(e, "--%s does not go with --fer-csv: its pictures are faces already",
                        search);
+    if (output_spares(o->pictures.common.output, v->fer_csv, e))
+        return -1;
     if (v->fer_csv && !v->split)
         return err_set(e, "--fer-csv needs --split: Training, PublicTest or PrivateTest");
     if (v->labelled && v->split)

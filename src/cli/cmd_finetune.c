@@ -115,7 +115,7 @@ static int check_tuning_usage(const struct tune_options *o, struct err *e)
         return err_set(e, "--folds and --holdout exclude each other");
     if (o->general_csv && o->replay)
         return err_set(e, "--general-csv and --replay exclude each other");
-    return 0;
+    return output_spares(o->pictures.common.output, o->general_csv, e);
 }
 
 static int check_replay_usage(const struct tune_options *o, struct err *e)
@@ -310,7 +310,7 @@ static int run_tuning(struct job *job, struct err *e)
 {
     const struct tune_options *o = job->options;
     if (finetune_check_outputs(o->out, e) || output_check(job->common->output, e) ||
-        (o->plot && output_check(o->plot, e)) ||
+        (o->plot && atomic_check(o->plot, e)) ||
         (o->report && output_open(&job->report, o->report, e))) {
         complain("%s", e->text);
         return STATUS_PARTIAL;

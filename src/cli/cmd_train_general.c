@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cli/audit_report.h"
 #include "cli/cli.h"
+#include "cli/output.h"
 #include "cli/rows.h"
 #include "cli/training_data.h"
 
@@ -122,6 +123,8 @@ static int check_usage(const struct train_options *o, int operand_count, char **
 {
     if (operand_count > 0)
         return err_set(e, "it takes options only, not '%s'", operands[0]);
+    if (output_spares(o->common.output, o->data.fer_csv, e))
+        return -1;
     if (o->audit)
         return check_audit(o, e);
     if (!o->out)
@@ -326,12 +329,10 @@ static int train_and_report(struct job *job, struct err *e)
     if (job->best_epoch > 0)
         note(&o->common, "accuracy %.4f in epoch %d, kept in '%s.weights'", job->best_accuracy,
              job->best_epoch, o->out);
-    if (result == TRAINING_FAILED && job->epochs == 0) {
+    int written = 0;
+    if (result < 0 && job->epochs == 0)
         rows_abandon(job->rows);
-        return STATUS_UNUSABLE;
-    }
-    int written = rows_close(job->rows, e);
-    if (written != 0)
+    else if ((written = rows_close(job->rows, e)) != 0)
         complain("%s", e->text);
     if (result == TRAINING_FAILED)
         return STATUS_UNUSABLE;
@@ -354,7 +355,7 @@ static int run(const void *options, int operand_count, char **operands)
     interruption_catch();
     if (o->audit)
         return audit_csv(&o->common, o->data.fer_csv);
-    if (training_check_outputs(o->out, &e)) {
+    if (training_check_outputs(o->out, &e) || output_check(o->common.output, &e)) {
         complain("%s", e.text);
         return STATUS_PARTIAL;
     }

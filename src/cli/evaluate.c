@@ -71,7 +71,12 @@ static int read_labelled(struct samples *s, const struct evaluation *job, int si
                                            &job->model->names,
                                            {job->mode, job->detector, job->model->margin, size}};
     s->source = job->options->labelled;
-    return labelled_folder_read(&s->data, &folder, job->common, &s->reading, e);
+    if (labelled_folder_read(&s->data, &folder, job->common, &s->reading, e))
+        return -1;
+    for (size_t i = 0; i < s->data.count; i++)
+        if (output_spares(job->common->output, s->data.path[i], e))
+            return -1;
+    return 0;
 }
 
 /* Probabilities (count, classes) in new memory; NULL after an interruption or without memory. */

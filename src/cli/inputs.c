@@ -10,6 +10,7 @@
 
 #include "base/parse.h"
 #include "cli/cli.h"
+#include "cli/output.h"
 
 #define MAX_SHARDS 1000000
 
@@ -205,23 +206,16 @@ static void keep_shard(struct inputs *in, long k, long n)
     in->count = end - begin;
 }
 
-static bool is_file(const char *path, const struct stat *file)
+int inputs_spared(const struct inputs *in, const struct input_options *o, const char *output,
+                  struct err *e)
 {
-    struct stat status;
-    return path && stat(path, &status) == 0 && status.st_dev == file->st_dev &&
-           status.st_ino == file->st_ino;
-}
-
-int inputs_check_output(const struct inputs *in, const struct input_options *o, const char *output,
-                        struct err *e)
-{
-    struct stat file;
-    if (!output || stat(output, &file) || !S_ISREG(file.st_mode))
-        return 0;
-    bool taken = is_file(o->files_from, &file);
-    for (size_t i = 0; i < in->count && !taken; i++)
-        taken = is_file(in->input[i].path, &file);
-    return taken ? err_set(e, "the results would replace '%s', which is an input", output) : 0;
+    if (output_spares(output, "-", e) || output_spares(output, o->files_from, e) ||
+        output_spares(output, o->mjpeg, e))
+        return -1;
+    for (size_t i = 0; i < in->count; i++)
+        if (output_spares(output, in->input[i].path, e))
+            return -1;
+    return 0;
 }
 
 int inputs_collect(struct inputs *in, const struct common_options *common,

@@ -40,9 +40,9 @@ struct inputs {
 int inputs_check(const struct input_options *o, int operand_count, char *const *operands,
                  struct err *e);
 
-/* Refuses results that would take the place of a picture or of the list. Returns 0 or -1. */
-int inputs_check_output(const struct inputs *in, const struct input_options *o, const char *output,
-                        struct err *e);
+/* output_spares of the pictures, the lists and the stream. */
+int inputs_spared(const struct inputs *in, const struct input_options *o, const char *output,
+                  struct err *e);
 
 /* Collects the pictures, or the part of them that --shard names. What cannot be found, walked or
  * read becomes an input with a problem, so that every operand has at least one entry. Returns 0, or

@@ -14,15 +14,18 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
+#include <time.h>
 
 #include "cli/cli.h"
 
-#define NUDGE SIGURG /* ignored by default and used by nobody else here */
+#define SAME_MILLISECONDS 200 /* that two signals of one request lie apart at most */
+#define NUDGE SIGURG          /* ignored by default and used by nobody else here */
 
 atomic_int interrupted;
 
 static pthread_t main_thread;
 static atomic_int woken = -1; /* an eventfd */
+static atomic_llong first;    /* when it was interrupted, milliseconds */
 
 void interruption_wakes(int fd)
 {
@@ -45,15 +48,28 @@ int interruption_flush(FILE *stream)
     return result;
 }
 
-/* The first signal is noted; the second ends the program as if it had never been caught. */
+static long long now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* The first signal is noted; a second ends the program as if it had never been caught, unless it
+ * comes at once: `timeout` sends its signal to the program and then to its group. */
 static void take(int number)
 {
-    if (atomic_exchange(&interrupted, number) == 0) {
+    const long long at = now();
+    long long none = 0;
+    if (atomic_compare_exchange_strong(&first, &none, at)) {
+        interrupted = number;
         if (woken >= 0)
             eventfd_write(woken, 1);
         pthread_kill(main_thread, NUDGE);
         return;
     }
+    if (at - first < SAME_MILLISECONDS)
+        return;
     sigset_t one;
     sigemptyset(&one);
     sigaddset(&one, number);

@@ -9,6 +9,8 @@
 
 #include "cli/cli.h"
 
+#define LINKS_MAX 40 /* as Linux has it */
+
 /* A file that a shell opened, by its name or as /dev/stdout, is not to be replaced behind it. */
 static bool is_standard_output(const char *path)
 {
@@ -23,18 +25,41 @@ static bool is_special(const char *path)
     return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
 }
 
-/* Where a symbolic link leads, whether or not there is something; any other path as it is. In new
- * memory, NULL without. */
-static char *link_target(const char *path)
+int output_spares(const char *output, const char *input, struct err *e)
 {
-    char link[4096], *target = realpath(path, NULL);
-    const ssize_t length = target ? -1 : readlink(path, link, sizeof(link) - 1);
+    struct stat out, in;
+    if (!output || !input || stat(output, &out) || !S_ISREG(out.st_mode))
+        return 0;
+    if (strcmp(input, "-") == 0 ? fstat(STDIN_FILENO, &in) : stat(input, &in))
+        return 0;
+    if (in.st_dev != out.st_dev || in.st_ino != out.st_ino)
+        return 0;
+    return err_set(e, "the results would replace '%s', which is an input", output);
+}
+
+/* What a path is a link to, beside the link if it does not say otherwise; NULL when it is none. In
+ * new memory. */
+static char *follow(const char *path)
+{
+    char link[4096], *target;
+    const ssize_t length = readlink(path, link, sizeof(link) - 1);
     if (length < 0)
-        return target ? target : strdup(path);
+        return NULL;
     link[length] = '\0';
     const char *slash = strrchr(path, '/');
     const int folder = slash && link[0] != '/' ? (int)(slash + 1 - path) : 0;
     return asprintf(&target, "%.*s%s", folder, path, link) < 0 ? NULL : target;
+}
+
+/* Where links lead in the end, whether or not there is something. In new memory, NULL without. */
+static char *link_target(const char *path)
+{
+    char *at = strdup(path), *next;
+    for (int i = 0; at && i < LINKS_MAX && (next = follow(at)); i++) {
+        free(at);
+        at = next;
+    }
+    return at;
 }
 
 static int open_file(struct output *o, struct err *e)

@@ -22,6 +22,10 @@ struct output {
  * or -1 with the reason. */
 int output_check(const char *path, struct err *e);
 
+/* Refuses results that would take an input's place: both are names of one regular file. `input` "-"
+ * is standard input; NULL on either side names none. Returns 0 or -1. */
+int output_spares(const char *output, const char *input, struct err *e);
+
 /* `path` NULL is standard output, and so is any name of what that is open on. A device or a pipe is
  * written directly, a symbolic link's target is replaced or made, not the link. Returns 0, or -1
  * with the reason. */

@@ -429,11 +429,11 @@ static void write_rows(struct run *r)
         r->status = STATUS_INTERRUPTED; /* the inputs may not be all that the rows are of */
         return;
     }
-    if (inputs_check_output(&r->source.in, &o->inputs, o->common.output, &e)) {
+    if (inputs_spared(&r->source.in, &o->inputs, o->common.output, &e)) {
         fail(r, STATUS_USAGE, &e);
         return;
     }
-    if (open_rows(r, &e)) {
+    if (faces_prepare(o, &e) || open_rows(r, &e)) {
         fail(r, STATUS_PARTIAL, &e);
         return;
     }
@@ -452,8 +452,7 @@ int picture_rows(const struct picture_job *job, int operand_count, char *const *
     struct run r = {.job = job};
     if (open_classifier(&r, &e) || open_reader(&r, &e) || load_detector(&r, &e)) {
         fail(&r, STATUS_UNUSABLE, &e);
-    } else if (faces_prepare(o, &e) ||
-               source_open(&r.source, &o->common, &o->inputs, operand_count, operands, &e)) {
+    } else if (source_open(&r.source, &o->common, &o->inputs, operand_count, operands, &e)) {
         fail(&r, STATUS_PARTIAL, &e);
     } else {
         write_rows(&r);

@@ -61,6 +61,16 @@ train() {
     [[ ${lines[-1]} == "blank rows, counted from 0: 1, 11" ]]
 }
 
+@test "results do not replace the CSV" {
+    cp rows.csv kept.csv
+    run -2 --separate-stderr "$FERCLI" train-general --audit --fer-csv rows.csv -o rows.csv
+    [[ $stderr == *"the results would replace 'rows.csv', which is an input"* ]]
+    run -2 "$FERCLI" train-general --fer-csv rows.csv --out m -o rows.csv
+    run -2 "$FERCLI" classify --fer-csv rows.csv --split PrivateTest -o rows.csv
+    run -2 "$FERCLI" finetune --user . --general-csv rows.csv --out m -o rows.csv
+    cmp rows.csv kept.csv
+}
+
 @test "the CSV's name cannot drive the terminal" {
     cp rows.csv $'rows\e[31m.csv'
     "$FERCLI" train-general --audit --fer-csv $'rows\e[31m.csv' >report

@@ -260,6 +260,10 @@ draw_labelled() {
     draw_labelled "$W/l"
     run -1 --separate-stderr "$FERCLI" classify -m m --labelled "$W/l" -o "$W/none/report"
     [[ $stderr == "fercli: cannot write '$W/none/report': No such file or directory" ]]
+    cp "$W/l/happy/2.png" "$W/kept.png"
+    run --separate-stderr "$FERCLI" classify -m m --labelled "$W/l" -o "$W/l/happy/2.png"
+    [[ $status -ne 0 && $stderr == *"which is an input"* ]]
+    cmp "$W/l/happy/2.png" "$W/kept.png"
 }
 
 @test "a labelled folder as one line of JSON" {

@@ -495,6 +495,12 @@ turn_clockwise() {
         run -2 --separate-stderr "$FERCLI" detect --files-from "$W/list" -o "$W/$file"
         [ "$stderr" = "fercli: the results would replace '$W/$file', which is an input" ]
     done
+    for stream in "-" --stream; do
+        run -2 --separate-stderr "$FERCLI" detect "$stream" --crops "$W/crops" -o "$W/list" <"$W/list"
+        [[ $stderr == *"which is an input" ]]
+    done
+    run -2 "$FERCLI" detect --stream-mjpeg "$W/a.png" -o "$W/a.png"
+    [ ! -e "$W/crops" ]
     cmp "$W/a.png" "$W/kept.png"
     "$FERCLI" detect -q "$W/a.png" -o "$W/new.csv"
     "$FERCLI" detect -q "$W/a.png" -o "$W/new.csv"

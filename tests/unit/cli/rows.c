@@ -147,16 +147,18 @@ static void test_a_link_keeps_pointing_and_its_target_is_replaced(void **state)
 static void test_a_link_to_nothing_keeps_pointing_and_its_target_is_made(void **state)
 {
     (void)state;
-    const char *target = scratch_file("made.csv"), *relative = scratch_file("relative.csv"),
-               *absolute = scratch_file("absolute.csv");
+    const char *target = scratch_file("made.csv"), *relative = scratch_file("relative.csv");
+    const char *link[] = {relative, scratch_file("absolute.csv"), scratch_file("of-a-link.csv")};
     struct stat status;
     assert_int_equal(symlink("made.csv", relative), 0);
-    assert_int_equal(symlink(target, absolute), 0);
-    for (int i = 0; i < 2; i++) {
-        const char *link = i == 0 ? relative : absolute;
-        write_rows(link, FORMAT_CSV, NULL, 0);
-        assert_int_equal(lstat(link, &status), 0);
-        assert_true(S_ISLNK(status.st_mode));
+    assert_int_equal(symlink(target, link[1]), 0);
+    assert_int_equal(symlink("relative.csv", link[2]), 0);
+    for (int i = 0; i < 3; i++) {
+        write_rows(link[i], FORMAT_CSV, NULL, 0);
+        for (int k = 0; k < 3; k++) {
+            assert_int_equal(lstat(link[k], &status), 0);
+            assert_true(S_ISLNK(status.st_mode));
+        }
         assert_file(target, "path,face,score,status\n");
         assert_int_equal(unlink(target), 0);
     }
