@@ -177,7 +177,7 @@ BATS := $(wildcard tests/cli/*.bats)
 CHECKS := $(wildcard tests/check-*.sh)
 # What the tests need to know of this build. Threads that wait sleep at once: on a machine whose cores are busy with
 # something else, threads that spin make tests of tiny networks hundreds of times slower.
-TEST_ENV = FERCLI=$(abspath $(BUILD)/fercli) BUILD=$(BUILD) OMP_WAIT_POLICY=PASSIVE
+TEST_ENV = FERCLI="$(CURDIR)/$(BUILD)/fercli" BUILD=$(BUILD) OMP_WAIT_POLICY=PASSIVE
 
 .PHONY: programs run-tests test
 programs: $(BUILD)/fercli $(UNIT) $(FUZZ) $(BENCH)
@@ -197,7 +197,7 @@ fuzz: $(FUZZ)
 
 # The binary looks for models beside the folder that it lies in; here that is build/.
 $(BUILD)/../models $(BUILD)/../cfg:
-	ln -sfn $(CURDIR)/$(@F) $@
+	ln -sfn "$(CURDIR)/$(@F)" $@
 
 # The first lines find out whether leaks can be looked for: not under a debugger nor in some containers. The exit status
 # of a finding is none of fercli's own, so that no test takes the one for the other.
@@ -205,7 +205,7 @@ run-san: programs $(BUILD)/../models $(BUILD)/../cfg
 	@leaks=1; if $(BUILD)/fercli --version 2>&1 | grep -q 'LeakSanitizer has encountered'; then \
 	    leaks=0; echo 'leaks cannot be detected on this machine'; fi; \
 	export ASAN_OPTIONS=detect_leaks=$$leaks:exitcode=99 UBSAN_OPTIONS=print_stacktrace=1:exitcode=99; \
-	export LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0; \
+	export LSAN_OPTIONS="suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0"; \
 	$(TEST_ENV) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run $(UNIT) $(FUZZ) $(BATS)
 
 test-san:
@@ -244,17 +244,17 @@ CFGS := $(wildcard cfg/*.cfg)
 install: $(BUILD)/fercli
 	$(BUILD)/fercli help --man >$(BUILD)/fercli.1
 	$(BUILD)/fercli help --completion >$(BUILD)/fercli.bash
-	$(INSTALL) -D -m 755 $(BUILD)/fercli $(DESTDIR)$(PREFIX)/bin/fercli
-	$(INSTALL) -d $(DESTDIR)$(DATADIR)/models $(DESTDIR)$(DATADIR)/cfg
-	$(INSTALL) -m 644 $(MODELS) $(DESTDIR)$(DATADIR)/models
-	$(INSTALL) -m 644 $(CFGS) $(DESTDIR)$(DATADIR)/cfg
-	$(INSTALL) -D -m 644 $(BUILD)/fercli.1 $(DESTDIR)$(MAN)
-	$(INSTALL) -D -m 644 $(BUILD)/fercli.bash $(DESTDIR)$(COMPLETION)
+	$(INSTALL) -D -m 755 $(BUILD)/fercli "$(DESTDIR)$(PREFIX)/bin/fercli"
+	$(INSTALL) -d "$(DESTDIR)$(DATADIR)/models" "$(DESTDIR)$(DATADIR)/cfg"
+	$(INSTALL) -m 644 $(MODELS) "$(DESTDIR)$(DATADIR)/models"
+	$(INSTALL) -m 644 $(CFGS) "$(DESTDIR)$(DATADIR)/cfg"
+	$(INSTALL) -D -m 644 $(BUILD)/fercli.1 "$(DESTDIR)$(MAN)"
+	$(INSTALL) -D -m 644 $(BUILD)/fercli.bash "$(DESTDIR)$(COMPLETION)"
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/fercli $(DESTDIR)$(MAN) $(DESTDIR)$(COMPLETION)
-	rm -f $(addprefix $(DESTDIR)$(DATADIR)/,$(MODELS) $(CFGS))
-	-rmdir $(DESTDIR)$(DATADIR)/models $(DESTDIR)$(DATADIR)/cfg $(DESTDIR)$(DATADIR)
+	rm -f "$(DESTDIR)$(PREFIX)/bin/fercli" "$(DESTDIR)$(MAN)" "$(DESTDIR)$(COMPLETION)"
+	for file in $(MODELS) $(CFGS); do rm -f "$(DESTDIR)$(DATADIR)/$$file"; done
+	-rmdir "$(DESTDIR)$(DATADIR)/models" "$(DESTDIR)$(DATADIR)/cfg" "$(DESTDIR)$(DATADIR)"
 
 .PHONY: format clean
 format:

@@ -2,7 +2,7 @@
 # Trains the shipped model again: the commands that made models/general.* from FER-2013's CSV.
 #
 # usage: scripts/train-general.sh FER-CSV [PREFIX]
-#   PREFIX   of the files written (default: build/general); those of the first stage begin with PREFIX-first
+#   PREFIX   of the files written (default: general in the repository's build/); those of the first stage begin with PREFIX-first
 #
 # Takes about four hours on one core. What was interrupted goes on where it stopped. The same processor, libraries and
 # number of threads give the same bytes. EPOCHS, two numbers, makes the stages shorter.
@@ -12,8 +12,8 @@ if [ $# -lt 1 ] || [ $# -gt 2 ]; then
     sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
-csv=$1 prefix=${2:-build/general}
 top=$(cd "$(dirname "$0")/.." && pwd)
+csv=$1 prefix=${2:-$top/build/general}
 fercli=${FERCLI:-$top/build/fercli}
 epochs=${EPOCHS:-63 32}
 

@@ -343,11 +343,11 @@ int evaluate(const struct evaluation *job)
     const int size = nn_net_input(job->model->net).width;
     int failed =
         job->options->fer_csv ? read_csv(&s, job, size, &e) : read_labelled(&s, job, size, &e);
-    enum status status = STATUS_UNUSABLE;
+    int status = STATUS_UNUSABLE;
     if (failed)
         complain("%s", e.text);
     else
-        status = measure(job, &s, &e);
+        status = (int)measure(job, &s, &e);
     folder_report_release(&s.reading);
     dataset_release(&s.data);
     return status;

@@ -459,5 +459,5 @@ int picture_rows(const struct picture_job *job, int operand_count, char *const *
         source_close(&r.source);
     }
     release(&r);
-    return r.status;
+    return (int)r.status;
 }

@@ -89,7 +89,7 @@ enum finetune_result finetune_make_replay(struct model *m, const struct dataset 
 {
     struct finetune_reporter report = {.options = options, .what = "features"};
     struct extractor x = {.seed = options->seed, .report = &report};
-    struct chosen c = {NULL};
+    struct chosen c = {0};
     struct pool pool = {0};
     struct replay set = {0};
     enum finetune_result result = FINETUNE_FAILED;

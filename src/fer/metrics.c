@@ -108,7 +108,7 @@ static size_t count_pictures(struct metrics *m, const unsigned char *label,
         hits += hit;
         m->confusion[label[i] * classes + (size_t)predicted]++;
         /* A probability that was rounded to 0 must not make the mean infinite. */
-        loss -= log(fmax((double)probability[label[i]], (double)FLT_EPSILON));
+        loss -= log(fmax((double)probability[label[i]], (double)FLT_MIN));
     }
     for (int b = 0; b < METRICS_BINS; b++)
         m->ece += fabs((double)m->bin[b].hits - m->bin[b].confidence) / (double)m->n;

@@ -41,7 +41,7 @@ teardown() {
     grep -q -- "-ss 0 -i $W/film.mp4 -t 4 -vf fps=2" "$W/calls"
     grep -q -- "-ss 52 -i $W/film.mp4 -t 4" "$W/calls"
     [[ $stderr == *"28 faces are in '$W/me'"* ]]
-    [[ $output == *"finetune --user $W/me --out me" ]]
+    [[ $output == *"finetune --user $W/me --group-by name --out me" ]]
     # width and height, at bytes 16 to 23 of a PNG
     [ "$(od -An -tx1 -j16 -N8 "$W/me/sad/sad-1-01.png" | tr -d ' ')" = 0000003000000030 ]
 }
