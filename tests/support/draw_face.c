@@ -7,6 +7,7 @@
 #include "draw_face.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define GROW 1.28 /* the box reaches from -GROW to GROW ... */
@@ -66,6 +67,15 @@ static double face_grey(double ground, double u, double v, double smile, double 
 void draw_background(struct image *im, unsigned char grey)
 {
     memset(im->pixels, grey, (size_t)im->width * (size_t)im->height * (size_t)im->channels);
+}
+
+struct image draw_ground(int width, int height)
+{
+    struct image im;
+    if (image_init(&im, width, height, 1, NULL))
+        abort();
+    draw_background(&im, 128);
+    return im;
 }
 
 void draw_face(struct image *im, int x, int y, int size, double smile)

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "assert_contains.h"
+
 static const char *const NAMES[] = {"cos", "sin"};
 
 static struct {
@@ -24,12 +26,6 @@ static struct library make_library(const char *soname, const char *const *names)
                             .count = 2,
                             .functions = &functions,
                             .lock = PTHREAD_MUTEX_INITIALIZER};
-}
-
-static void assert_contains(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("'%s' does not contain '%s'", text, part);
 }
 
 static void test_functions_are_found_in_order(void **state)

@@ -12,25 +12,11 @@
 
 #include <cmocka.h>
 
+#include "assert_contains.h"
+
 #include "draw_face.h"
 #include "scratch.h"
 #include "small_cascade.h"
-
-static void assert_contains(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("'%s' does not contain '%s'", text, part);
-}
-
-static struct image ground(int width, int height)
-{
-    struct image im;
-    struct err e;
-    if (image_init(&im, width, height, 1, &e))
-        fail_msg("%s", e.text);
-    draw_background(&im, 128);
-    return im;
-}
 
 /* The cascade with the first `from` in it replaced. */
 static const char *cascade_with(const char *from, const char *to)
@@ -67,7 +53,7 @@ static void test_small_cascade_is_accepted(void **state)
 {
     (void)state;
     struct err e = {""};
-    struct image im = ground(60, 50);
+    struct image im = draw_ground(60, 50);
     struct face *faces = NULL;
     size_t count = 0;
     draw_face(&im, 5, 5, 40, 0);

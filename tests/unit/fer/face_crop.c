@@ -10,27 +10,13 @@
 
 #include <cmocka.h>
 
+#include "assert_contains.h"
+
 #include "draw_face.h"
-
-static void assert_contains(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("'%s' does not contain '%s'", text, part);
-}
-
-static struct image ground(int width, int height)
-{
-    struct image im;
-    struct err e;
-    if (image_init(&im, width, height, 1, &e))
-        fail_msg("%s", e.text);
-    draw_background(&im, 128);
-    return im;
-}
 
 static struct image noise(int width, int height)
 {
-    struct image im = ground(width, height);
+    struct image im = draw_ground(width, height);
     unsigned x = 12345;
     for (int i = 0; i < width * height; i++) {
         x = x * 1103515245 + 12345;

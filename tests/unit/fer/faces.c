@@ -10,23 +10,9 @@
 
 #include <cmocka.h>
 
+#include "assert_contains.h"
+
 #include "draw_face.h"
-
-static void assert_contains(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("'%s' does not contain '%s'", text, part);
-}
-
-static struct image ground(int width, int height)
-{
-    struct image im;
-    struct err e;
-    if (image_init(&im, width, height, 1, &e))
-        fail_msg("%s", e.text);
-    draw_background(&im, 128);
-    return im;
-}
 
 struct found {
     struct face *faces;
@@ -50,7 +36,7 @@ static void test_drawn_face_is_found_where_it_was_drawn(void **state)
     static const int SIZES[] = {40, 64, 150};
     for (size_t i = 0; i < 3; i++) {
         int size = SIZES[i], near = size / 8;
-        struct image im = ground(2 * size + 30, 2 * size);
+        struct image im = draw_ground(2 * size + 30, 2 * size);
         draw_face(&im, size / 2 + 20, size / 2, size, 1);
         struct found f = find(&im, &DETECTOR_DEFAULTS);
         assert_int_equal(f.count, 1);
@@ -73,7 +59,7 @@ static void assert_in_order(const struct face *a, const struct face *b)
 
 static struct image group_picture(void)
 {
-    struct image im = ground(420, 260);
+    struct image im = draw_ground(420, 260);
     draw_face(&im, 20, 40, 60, 0);
     draw_face(&im, 120, 60, 90, 1);
     draw_face(&im, 240, 170, 60, -1);
@@ -125,7 +111,7 @@ static void test_a_face_has_at_least_the_score_asked_for(void **state)
 {
     (void)state;
     struct detector_options options = DETECTOR_DEFAULTS;
-    struct image im = ground(140, 140);
+    struct image im = draw_ground(140, 140);
     draw_face(&im, 40, 40, 64, 0);
     struct found f = find(&im, &options);
     assert_int_equal(f.count, 1);
@@ -147,7 +133,7 @@ static void test_a_face_has_at_least_the_score_asked_for(void **state)
 static void test_picture_without_a_face_gives_none(void **state)
 {
     (void)state;
-    struct image im = ground(200, 150);
+    struct image im = draw_ground(200, 150);
     for (int i = 0; i < im.width * im.height; i++)
         im.pixels[i] = (unsigned char)(i % im.width + i / im.width);
     struct found f = find(&im, &DETECTOR_DEFAULTS);
@@ -161,7 +147,7 @@ static void test_picture_below_the_window_gives_none(void **state)
     (void)state;
     static const int SIZES[][2] = {{1, 1}, {19, 19}, {20, 20}, {21, 300}, {300, 12}, {24, 24}};
     for (size_t i = 0; i < sizeof(SIZES) / sizeof(SIZES[0]); i++) {
-        struct image im = ground(SIZES[i][0], SIZES[i][1]);
+        struct image im = draw_ground(SIZES[i][0], SIZES[i][1]);
         struct found f = find(&im, &DETECTOR_DEFAULTS);
         assert_int_equal(f.count, 0);
         image_release(&im);
@@ -172,7 +158,7 @@ static void test_no_face_is_smaller_than_asked(void **state)
 {
     (void)state;
     struct detector_options options = DETECTOR_DEFAULTS;
-    struct image im = ground(90, 90);
+    struct image im = draw_ground(90, 90);
     draw_face(&im, 2, 2, 86, 0);
     options.min_neighbors = 0;
     options.min_size = 60;

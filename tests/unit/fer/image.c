@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "assert_contains.h"
+
 #include "base/file.h"
 #include "fer/image_codec.h"
 #include "image_decode.h"
@@ -47,12 +49,6 @@ static void assert_zeroed(const struct image *im)
     assert_int_equal(im->width, 0);
     assert_int_equal(im->height, 0);
     assert_int_equal(im->channels, 0);
-}
-
-static void assert_contains(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("'%s' does not contain '%s'", text, part);
 }
 
 static const struct png_recipe SMALL_PNG = {

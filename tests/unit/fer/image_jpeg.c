@@ -9,14 +9,11 @@
 
 #include <cmocka.h>
 
+#include "assert_contains.h"
+
+#include "decoding.h"
 #include "image_decode.h"
 #include "pictures.h"
-
-static void assert_contains(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("'%s' does not contain '%s'", text, part);
-}
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
@@ -133,23 +130,6 @@ static void test_grey_of_ycbcr_is_its_luma_channel_untouched(void **state)
 }
 
 /* ---- refusals -------------------------------------------------------------------------------- */
-
-static void assert_refused(const unsigned char *data, size_t size, const char *reason)
-{
-    /* A copy of exactly this size shows reading beyond it under a sanitizer. */
-    unsigned char *copy = malloc(size);
-    memcpy(copy, data, size);
-    struct image im;
-    memset(&im, 0x55, sizeof(im));
-    struct err e = {""};
-    if (image_decode(&im, copy, size, "x.jpg", 3, &e) == 0)
-        fail_msg("%zu bytes were taken", size);
-    assert_null(im.pixels);
-    assert_int_equal(im.width, 0);
-    assert_contains(e.text, "cannot read 'x.jpg': ");
-    assert_contains(e.text, reason);
-    free(copy);
-}
 
 static void test_a_file_cut_anywhere_is_refused(void **state)
 {

@@ -10,16 +10,13 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#include "assert_contains.h"
 #include <zlib.h>
 
+#include "decoding.h"
 #include "image_decode.h"
 #include "pictures.h"
-
-static void assert_contains(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("'%s' does not contain '%s'", text, part);
-}
 
 static int decode(struct image *im, const struct picture_bytes *png, int channels, struct err *e)
 {
@@ -172,23 +169,6 @@ static void test_grey_is_bt601_luma_to_the_level(void **state)
 }
 
 /* ---- refusals -------------------------------------------------------------------------------- */
-
-static void assert_refused(const unsigned char *data, size_t size, const char *reason)
-{
-    /* A copy of exactly this size shows reading beyond it under a sanitizer. */
-    unsigned char *copy = malloc(size);
-    memcpy(copy, data, size);
-    struct image im;
-    memset(&im, 0x55, sizeof(im));
-    struct err e = {""};
-    if (image_decode(&im, copy, size, "x.png", 3, &e) == 0)
-        fail_msg("%zu bytes were taken", size);
-    assert_null(im.pixels);
-    assert_int_equal(im.width, 0);
-    assert_contains(e.text, "cannot read 'x.png': ");
-    assert_contains(e.text, reason);
-    free(copy);
-}
 
 static struct picture_bytes small_png(bool interlaced)
 {
