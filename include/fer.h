@@ -204,6 +204,10 @@ struct model {
 int model_open(struct model *m, const char *prefix, struct err *e);
 void model_close(struct model *m);
 
+/* Can a model's three files be written? Leaves nothing behind. Returns 0, or -1 with the first that
+ * cannot; a prefix that ends with its folder is refused. */
+int model_check_outputs(const char *prefix, struct err *e);
+
 /* Test-time augmentation: which views of a face are averaged. */
 enum tta {
     TTA_NONE,     /* the face alone */
@@ -453,10 +457,6 @@ enum finetune_result {
     FINETUNE_DONE = 0,
     FINETUNE_STOPPED = 1 /* on_step asked for it; nothing was written */
 };
-
-/* Can PREFIX's three files be written? Leaves nothing behind. Returns 0, or -1 with the first that
- * cannot. */
-int finetune_check_outputs(const char *prefix, struct err *e);
 
 /* Tunes the head of a model, the layers behind its last convolutional or pooling one, to a user's
  * pictures, their mirror images and slightly moved copies, jointly with general ones when there are

@@ -116,9 +116,7 @@ int nn_net_save_weights(const struct nn_net *net, const char *path, struct err *
 /* The bytes of that file; errors are left to the stream. */
 void nn_net_write_weights(const struct nn_net *net, FILE *stream);
 
-/* Longer files are not read: 8 GiB, or half of what a size_t can hold. */
-#define NN_MAX_WEIGHTS_BYTES                                                                       \
-    ((size_t)(SIZE_MAX / 2 < UINT64_C(1) << 33 ? SIZE_MAX / 2 : UINT64_C(1) << 33))
+#define NN_MAX_WEIGHTS_BYTES (UINT64_C(1) << 33) /* longer files are not read */
 
 /* Bytes before the parameters in the weights file that begins with these `count`; 0 when there are
  * too few of them. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,24 +126,27 @@ static void sync_directory(const char *path)
     free(dir);
 }
 
+/* Abandons the file with errno as the reason. */
+static int fail(struct atomic_file *f, struct err *e)
+{
+    err_set(e, "cannot write '%s': %s", f->path, strerror(errno));
+    atomic_abandon(f);
+    return -1;
+}
+
+int atomic_sync(struct atomic_file *f, struct err *e)
+{
+    return ferror(f->stream) || fflush(f->stream) || fsync(fileno(f->stream)) ? fail(f, e) : 0;
+}
+
 int atomic_commit(struct atomic_file *f, struct err *e)
 {
-    int failed = ferror(f->stream) || fflush(f->stream) || fsync(fileno(f->stream));
-    int reason = errno;
-    if (fclose(f->stream) && !failed) {
-        failed = 1;
-        reason = errno;
-    }
-    f->stream = NULL;
-    if (!failed && rename(f->temp, f->path)) {
-        failed = 1;
-        reason = errno;
-    }
-    if (failed) {
-        err_set(e, "cannot write '%s': %s", f->path, strerror(reason));
-        atomic_abandon(f);
+    if (atomic_sync(f, e))
         return -1;
-    }
+    FILE *stream = f->stream;
+    f->stream = NULL;
+    if (fclose(stream) || rename(f->temp, f->path))
+        return fail(f, e);
     sync_directory(f->path);
     release(f);
     return 0;
@@ -167,10 +171,11 @@ int file_write(const char *path, const void *bytes, size_t count, struct err *e)
     return atomic_commit(&f, e);
 }
 
-int file_read(const char *path, size_t limit, char **bytes, size_t *count, struct err *e)
+int file_read(const char *path, uint64_t limit, char **bytes, size_t *count, struct err *e)
 {
     int result = -1;
     char *buffer = NULL;
+    limit = limit < SIZE_MAX / 2 ? limit : SIZE_MAX / 2;
     FILE *stream = fopen(path, "rb");
     if (!stream)
         return err_set(e, "cannot open '%s': %s", path, strerror(errno));
@@ -186,8 +191,8 @@ int file_read(const char *path, size_t limit, char **bytes, size_t *count, struc
     /* A pipe has no size: grow as it comes. */
     size_t capacity = S_ISREG(status.st_mode) ? (size_t)status.st_size + 1 : 65536, used = 0;
     for (;;) {
-        if (used > limit || (S_ISREG(status.st_mode) && (uintmax_t)status.st_size > limit)) {
-            err_set(e, "cannot read '%s': larger than the limit of %zu bytes", path, limit);
+        if (used > limit || (S_ISREG(status.st_mode) && (uint64_t)status.st_size > limit)) {
+            err_set(e, "cannot read '%s': larger than the limit of %" PRIu64 " bytes", path, limit);
             goto out;
         }
         char *grown = realloc(buffer, capacity + 1);

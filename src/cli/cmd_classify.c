@@ -144,13 +144,6 @@ static int check(const struct classify_options *o, int operand_count, char **ope
 
 /* ---- run ---- */
 
-static enum face_mode face_mode(const struct classify_options *o)
-{
-    if (o->detect)
-        return FACE_DETECT;
-    return o->no_detect ? FACE_WHOLE : FACE_AUTO;
-}
-
 static enum tta tta(const struct classify_options *o)
 {
     if (o->ten_crop)
@@ -162,7 +155,7 @@ static int classify_inputs(const struct classify_options *o, const struct model 
                            int operand_count, char **operands)
 {
     const struct picture_job job = {.options = &o->pictures,
-                                    .mode = face_mode(o),
+                                    .mode = face_mode_asked(o->detect, o->no_detect),
                                     .model = model,
                                     .tta = tta(o),
                                     .reject_below = o->reject_below};
@@ -175,7 +168,7 @@ static int evaluate_model(const struct classify_options *o, const struct model *
                                    .options = &o->evaluation,
                                    .model = model,
                                    .detector = &o->pictures.faces.detector,
-                                   .mode = face_mode(o),
+                                   .mode = face_mode_asked(o->detect, o->no_detect),
                                    .tta = tta(o)};
     return evaluate(&job);
 }

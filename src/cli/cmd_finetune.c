@@ -145,9 +145,7 @@ static int read_user(struct job *job, struct err *e)
     const struct tune_options *o = job->options;
     const struct labelled_folder folder = {o->user,
                                            &job->model.names,
-                                           {.mode = o->detect      ? FACE_DETECT
-                                                    : o->no_detect ? FACE_WHOLE
-                                                                   : FACE_AUTO,
+                                           {.mode = face_mode_asked(o->detect, o->no_detect),
                                             .detector = &o->pictures.faces.detector,
                                             .margin = job->model.margin,
                                             .size = nn_net_input(job->model.net).width}};
@@ -309,7 +307,7 @@ static int tune_and_report(struct job *job, struct err *e)
 static int run_tuning(struct job *job, struct err *e)
 {
     const struct tune_options *o = job->options;
-    if (finetune_check_outputs(o->out, e) || output_check(job->common->output, e) ||
+    if (model_check_outputs(o->out, e) || output_check(job->common->output, e) ||
         (o->plot && atomic_check(o->plot, e)) ||
         (o->report && output_open(&job->report, o->report, e))) {
         complain("%s", e->text);

@@ -174,8 +174,7 @@ static void write_sources(const struct metrics *m, const struct evaluation *job,
         fprintf(out, "pictures           %zu of ", m->n);
     utf8_show(out, s->source);
     if (!job->options->fer_csv)
-        fprintf(out, ", %s",
-                s->reading.mode == FACE_WHOLE ? "taken whole" : "the largest face of each");
+        fprintf(out, ", %s", face_mode_words(s->reading.mode));
     putc('\n', out);
     if (s->reading.without_face + s->reading.unreadable > 0)
         fprintf(out, "left out           %zu without a face, %zu unreadable\n",

@@ -74,6 +74,18 @@ const struct option_spec CROP_OPTIONS[] = {
         "write each picture of at most --max-pixels into DIR as a PNG with its faces marked"),
     OPTION_END};
 
+/* ---- modes ---- */
+
+enum face_mode face_mode_asked(bool detect, bool no_detect)
+{
+    return detect ? FACE_DETECT : no_detect ? FACE_WHOLE : FACE_AUTO;
+}
+
+const char *face_mode_words(enum face_mode mode)
+{
+    return mode == FACE_WHOLE ? "taken whole" : "the largest face of each";
+}
+
 /* ---- folders ---- */
 
 static int make_folder(const char *path, struct err *e)
@@ -235,8 +247,6 @@ enum annotation faces_write_annotated(const struct picture_options *o, const str
                                       const struct face *faces, const char *const *texts,
                                       size_t count, struct err *e)
 {
-    if (!o->faces.annotate)
-        return ANNOTATION_DONE;
     const struct image_request request = {.channels = 3,
                                           .max_pixels = (unsigned)o->inputs.max_pixels};
     struct image colour;

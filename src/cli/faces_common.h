@@ -39,6 +39,10 @@ struct picture_options {
     "INPUT and their rows go out as they come. Frames are called frame-000001, counted from 1, "   \
     "with the name of the file before it.\n"
 
+/* What --detect and --no-detect ask for, and what a mode does with pictures, for reports. */
+enum face_mode face_mode_asked(bool detect, bool no_detect);
+const char *face_mode_words(enum face_mode mode);
+
 extern const struct option_spec INPUT_OPTIONS[];    /* --files-from ... --max-pixels */
 extern const struct option_spec DETECTOR_OPTIONS[]; /* --cascade ... --largest */
 extern const struct option_spec ROTATION_OPTIONS[]; /* --try-rotations */
@@ -68,8 +72,8 @@ enum annotation {
     ANNOTATION_NOT_DRAWN = 1 /* the picture is too large or gone; what is known of it stands */
 };
 
-/* The picture, decoded once more at its full size and in colour, with boxes and texts into
- * --annotate. Nothing without --annotate. */
+/* The picture, decoded once more at its full size and in colour, with boxes and texts into the
+ * folder of --annotate. */
 enum annotation faces_write_annotated(const struct picture_options *o, const struct input *input,
                                       const struct face *faces, const char *const *texts,
                                       size_t count, struct err *e);

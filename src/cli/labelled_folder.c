@@ -2,6 +2,7 @@
 #include "cli/labelled_folder.h"
 
 #include "cli/cli.h"
+#include "cli/faces_common.h"
 
 int labelled_folder_read(struct dataset *d, const struct labelled_folder *folder,
                          const struct common_options *common, struct folder_report *report,
@@ -17,7 +18,6 @@ int labelled_folder_read(struct dataset *d, const struct labelled_folder *folder
             note(common, "%s", report->message[i].text);
     if (result == 0)
         note(common, "'%s': %zu pictures, %s; %zu without a face, %zu unreadable", folder->path,
-             d->count, report->mode == FACE_WHOLE ? "taken whole" : "the largest face of each",
-             report->without_face, report->unreadable);
+             d->count, face_mode_words(report->mode), report->without_face, report->unreadable);
     return result;
 }

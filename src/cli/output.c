@@ -11,12 +11,17 @@
 
 #define LINKS_MAX 40 /* as Linux has it */
 
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
 /* A file that a shell opened, by its name or as /dev/stdout, is not to be replaced behind it. */
 static bool is_standard_output(const char *path)
 {
     struct stat named, open;
     return !path || (stat(path, &named) == 0 && fstat(STDOUT_FILENO, &open) == 0 &&
-                     named.st_dev == open.st_dev && named.st_ino == open.st_ino);
+                     same_file(&named, &open));
 }
 
 static bool is_special(const char *path)
@@ -32,9 +37,9 @@ int output_spares(const char *output, const char *input, struct err *e)
         return 0;
     if (strcmp(input, "-") == 0 ? fstat(STDIN_FILENO, &in) : stat(input, &in))
         return 0;
-    if (in.st_dev != out.st_dev || in.st_ino != out.st_ino)
-        return 0;
-    return err_set(e, "the results would replace '%s', which is an input", output);
+    return same_file(&in, &out)
+               ? err_set(e, "the results would replace '%s', which is an input", output)
+               : 0;
 }
 
 /* What a path is a link to, beside the link if it does not say otherwise; NULL when it is none. In

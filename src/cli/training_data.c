@@ -2,6 +2,7 @@
 #include "cli/training_data.h"
 
 #include "cli/cli.h"
+#include "cli/faces_common.h"
 #include "cli/labelled_folder.h"
 
 int training_data_check(const struct training_data_options *o, struct err *e)
@@ -51,7 +52,7 @@ static int read_folder(const struct reading *r, struct dataset *d, const char *p
 static int read_folders(const struct reading *r, struct training_data *d, struct err *e)
 {
     const struct training_data_options *o = r->options;
-    enum face_mode mode = o->detect ? FACE_DETECT : o->no_detect ? FACE_WHOLE : FACE_AUTO;
+    enum face_mode mode = face_mode_asked(o->detect, o->no_detect);
     if (read_folder(r, &d->train, o->train, &mode, &d->unreadable, e))
         return -1;
     /* Both must be prepared alike, so --train decides for --valid. */

@@ -1,6 +1,7 @@
 /* What `fercli finetune` prints and writes to --report; see tuning_report.h. */
 #include "cli/tuning_report.h"
 
+#include "cli/faces_common.h"
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/rows.h"
@@ -163,7 +164,7 @@ static void print_run(const struct tuning_report *report, FILE *out)
     const struct finetune_report *r = report->figures;
     fprintf(out, "pictures               %zu of ", r->n_user);
     utf8_show(out, report->user);
-    fprintf(out, ", %s\n", report->mode == FACE_WHOLE ? "taken whole" : "the largest face of each");
+    fprintf(out, ", %s\n", face_mode_words(report->mode));
     if (report->left_out + report->unreadable > 0)
         fprintf(out, "left out               %zu without a face, %zu unreadable\n",
                 report->left_out, report->unreadable);

@@ -12,9 +12,7 @@
 #include "base/file.h"
 #include "fer/history.h"
 
-/* 4 GiB, or half of what a size_t can hold. */
-#define STATE_MAX_SIZE                                                                             \
-    ((size_t)(SIZE_MAX / 2 < UINT64_C(1) << 32 ? SIZE_MAX / 2 : UINT64_C(1) << 32))
+#define STATE_MAX_SIZE (UINT64_C(1) << 32)
 
 static const struct {
     const char *what;

@@ -298,7 +298,7 @@ enum finetune_result finetune(struct model *m, const struct finetune_data *data,
     if (check(&t, e))
         goto out;
     result = FINETUNE_NOT_WRITTEN;
-    if (finetune_check_outputs(options->prefix, e))
+    if (model_check_outputs(options->prefix, e))
         goto out;
     result = prepare(&t, e);
     if (result == FINETUNE_DONE)

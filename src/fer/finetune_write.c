@@ -7,11 +7,6 @@
 
 #include "fer/triple.h"
 
-int finetune_check_outputs(const char *prefix, struct err *e)
-{
-    return triple_check_outputs(prefix, e);
-}
-
 /* ---- comparison ---- */
 
 int tuned_compare(const char *old_path, const char *new_path, size_t frozen_values, struct err *e)

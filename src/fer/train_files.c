@@ -32,7 +32,7 @@ void training_files_release(struct training_files *f)
 int training_check_outputs(const char *prefix, struct err *e)
 {
     struct training_files f;
-    if (triple_check_outputs(prefix, e) || training_files_init(&f, prefix, e))
+    if (model_check_outputs(prefix, e) || training_files_init(&f, prefix, e))
         return -1;
     const bool failed =
         atomic_check(f.history, e) || atomic_check(f.plot, e) || atomic_check(f.state, e);

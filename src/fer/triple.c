@@ -29,7 +29,7 @@ void triple_release(struct triple *t)
 
 /* ---- checks ---- */
 
-int triple_check_outputs(const char *prefix, struct err *e)
+int model_check_outputs(const char *prefix, struct err *e)
 {
     struct triple t;
     const size_t length = strlen(prefix);
@@ -87,11 +87,7 @@ int triple_begin(const struct triple *t, const struct nn_net *net, struct atomic
     if (atomic_open(weights, t->weights, e))
         return -1;
     nn_net_write_weights(net, weights->stream);
-    if (!ferror(weights->stream) && !fflush(weights->stream) && !fsync(fileno(weights->stream)))
-        return 0;
-    err_set(e, "cannot write '%s': %s", t->weights, strerror(errno));
-    atomic_abandon(weights);
-    return -1;
+    return atomic_sync(weights, e);
 }
 
 static int write_cfg_and_names(const struct triple *t, const char *cfg, const struct names *names,

@@ -15,10 +15,6 @@ struct triple {
 int triple_init(struct triple *t, const char *prefix, struct err *e);
 void triple_release(struct triple *t);
 
-/* Can the three files be written? Leaves nothing behind. Returns 0, or -1 with the first that
- * cannot; a prefix that ends with its folder is refused. */
-int triple_check_outputs(const char *prefix, struct err *e);
-
 /* Writes the weights beside the old ones, complete and on the disk: `weights->temp` is their path
  * until triple_commit or atomic_abandon, which is the caller's to call. Returns 0, or -1 with
  * nothing to abandon. */

@@ -392,13 +392,8 @@ static void dot_block(const struct dot *d, size_t row, size_t output, size_t row
 
 static void dot(const struct dot *d, size_t output, size_t outputs)
 {
-    for (size_t o = 0, many; o < outputs; o += many) {
-        many = outputs - o < DOT_OUTPUTS ? outputs - o : DOT_OUTPUTS;
-        for (size_t row = 0, rows; row < d->rows; row += rows) {
-            rows = d->rows - row < DOT_ROWS ? d->rows - row : DOT_ROWS;
-            dot_block(d, row, output + o, rows, many);
-        }
-    }
+    for (size_t row = 0; row < d->rows; row += DOT_ROWS)
+        dot_block(d, row, output, d->rows - row < DOT_ROWS ? d->rows - row : DOT_ROWS, outputs);
 }
 
 static void blend(float *y, const float *x, float part, size_t count)

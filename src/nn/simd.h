@@ -32,7 +32,7 @@ struct adam_rule {
     float beta1, beta2, epsilon, decay;
 };
 
-#define DOT_OUTPUTS 12 /* `dot` goes through outputs in so many at a time */
+#define DOT_OUTPUTS 12 /* most that one call of `dot` takes */
 
 /* A dense layer: x W^T + b. */
 struct dot {
@@ -81,8 +81,8 @@ struct simd {
      * in the mask. */
     void (*dropout)(const struct dropout *d, const float *x, float *y, size_t first, size_t count);
 
-    /* y[r][o] = bias[o] + sum_i x[r][i] w[o][i] for outputs output .. output + outputs - 1 of all
-     * rows. The order of the additions depends on the inputs alone. */
+    /* y[r][o] = bias[o] + sum_i x[r][i] w[o][i] for outputs output .. output + outputs - 1, at most
+     * DOT_OUTPUTS of them, of all rows. The order of the additions depends on the inputs alone. */
     void (*dot)(const struct dot *d, size_t output, size_t outputs);
 
     void (*sgd)(const struct sgd_rule *r, float *w, const float *g, float *velocity, size_t count);
